@@ -1,0 +1,67 @@
+# Each target sets up what it needs; with nothing left to do that takes a fraction of a second.
+#
+#   make run ARGS="--port 7861 --lang zh"     options go to app.py
+#   make test ARGS="tests/unit -k layers"     options go to pytest
+
+PYTHON := .venv/bin/python
+ARGS ?=
+
+.PHONY: help run test lint format bench screenshots lock clean
+
+help:
+	@echo 'make run      set up and open the dashboard     ARGS="--port 7861 --lang zh"'
+	@echo 'make test     all tests                         ARGS="tests/unit"'
+	@echo 'make lint     ruff and mypy'
+	@echo 'make format   let ruff lay out the code'
+	@echo 'make bench    measure what is promised          ARGS="startup"'
+	@echo 'make screenshots   the pictures of the docs, from the running program'
+	@echo 'make lock     resolve the requirements again    ARGS="--upgrade"'
+	@echo 'make clean    remove caches; .venv and workspace/ stay'
+
+run:
+	@sh scripts/setup.sh run
+	@exec $(PYTHON) app.py $(ARGS)
+
+# Unit tests share nothing, so all cores run them; what starts trainers, engines and browsers would
+# only get into its own way.
+test:
+	@sh scripts/setup.sh test
+ifeq ($(strip $(ARGS)),)
+	@$(PYTHON) -m pytest tests/unit -n auto --dist loadscope; unit=$$?; \
+	$(PYTHON) -m pytest tests/integration tests/browser && exit $$unit
+else
+	@$(PYTHON) -m pytest $(ARGS)
+endif
+
+lint:
+	@sh scripts/setup.sh lint
+	@$(PYTHON) -m ruff check .
+	@$(PYTHON) -m ruff format --check .
+	@$(PYTHON) -m mypy
+
+format:
+	@sh scripts/setup.sh lint
+	@$(PYTHON) -m ruff check --fix .
+	@$(PYTHON) -m ruff format .
+
+# Some measure what a browser sees, so the set-up is that of the tests.
+bench:
+	@sh scripts/setup.sh test
+	@$(PYTHON) -m benchmarks.run_all $(ARGS)
+
+screenshots:
+	@sh scripts/setup.sh test
+	@$(PYTHON) -m scripts.screenshots
+
+# Resolved for every platform and for Python 3.11 and newer, with hashes; the development set keeps
+# the versions of the first. Existing versions stay unless ARGS says --upgrade.
+LOCK := .venv/bin/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes \
+	--override overrides.txt --custom-compile-command "make lock"
+lock:
+	@sh scripts/setup.sh run
+	@$(LOCK) $(ARGS) requirements.txt -o requirements.lock
+	@$(LOCK) $(ARGS) -c requirements.lock requirements-dev.txt -o requirements-dev.lock
+
+clean:
+	@rm -rf .pytest_cache .mypy_cache .ruff_cache .hypothesis test-results
+	@find . -path ./.venv -prune -o -name __pycache__ -type d -exec rm -rf {} +
