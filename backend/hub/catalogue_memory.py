@@ -1,0 +1,93 @@
+"""What a model of the catalogue needs of a GPU, computed from its shape.
+
+An estimate for one GPU with nothing else on it; what is there at the time is asked elsewhere.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from backend.hub.catalogue_values import BF16, CatalogueModel, Shape
+
+CHAT_TOKENS = 4096
+"""Question, reasoning and answer of the conversation that ``chat`` has room for."""
+
+TRAINED_TOKENS = 2048
+"""Longest row that ``lora`` and ``qlora`` have room for, one at a time; the presets' cutoff."""
+
+LORA_RANK = 16
+
+_LORA_STATE = 4 + 4 + 4 + 4
+"""Bytes per trained parameter: weight, gradient and Adam's two moments, all in float32, in which
+LLaMA-Factory keeps trainable parameters unless ``pure_bf16`` is set."""
+
+_NF4 = (4 + 0.127) / 8
+"""Bytes per quantised parameter: four bits, and the constants of each block of 64, themselves
+quantised: 0.127 bits (QLoRA, arXiv:2305.14314, section 3, "Double Quantization")."""
+
+_LOGIT = 3 * 4
+"""Bytes per logit: three copies in float32 are alive at the peak: the log-softmax kept for the
+backward pass, the gradient that reaches it, and the gradient of the logits. Counted with torch's
+memory profiler (bfloat16 autocast, transformers 5.6): 12.0 with 40,000 and with 80,000 words."""
+
+_GPU_OVERHEAD = 1_000_000_000
+"""CUDA's context, the workspaces of its libraries, and what the allocator can't reuse."""
+
+
+@dataclass(frozen=True)
+class MemoryNeeds:
+    """Bytes of GPU memory that a model needs, estimated by ``memory``."""
+
+    chat: int
+    lora: int
+    qlora: int
+
+
+def memory(entry: CatalogueModel) -> MemoryNeeds:
+    """What a model needs for chatting and for training an adapter on one GPU.
+
+    - Chat: weights in bfloat16, keys and values of ``CHAT_TOKENS`` tokens, overhead.
+    - LoRA: weights in bfloat16, an adapter of ``LORA_RANK`` on all linear layers with its gradients
+      and Adam's moments in float32, activations of one row of ``TRAINED_TOKENS``, overhead.
+    - QLoRA: the same with the decoder's linear layers in four bits (NF4, double quantisation);
+      embeddings, output layer and norms stay in bfloat16.
+
+    Rows shorter than the cutoff need less, larger batches more. LLaMA-Factory's own table
+    ("Hardware Requirement" in its README, "estimated") says 16, 32 and 64 GB for LoRA on 7B, 14B
+    and 30B, and 6, 12 and 24 GB for QLoRA in four bits. That fits vocabularies of 32,000 words;
+    Qwen's is nearly five times as large, and embeddings and logits with it.
+    """
+    shape = entry.shape
+    training = shape.adapter(LORA_RANK) * _LORA_STATE + _activations(shape) + _GPU_OVERHEAD
+    weights = entry.parameters * BF16
+    return MemoryNeeds(
+        chat=weights + _kv_cache(shape) + _GPU_OVERHEAD,
+        lora=weights + training,
+        qlora=_quantised(entry) + training,
+    )
+
+
+def _kv_cache(shape: Shape) -> int:
+    return CHAT_TOKENS * shape.layers * 2 * shape.kv_width * BF16
+
+
+def _quantised(entry: CatalogueModel) -> int:
+    kept = entry.parameters - entry.shape.linear
+    return round(entry.shape.linear * _NF4) + kept * BF16
+
+
+def _activations(shape: Shape) -> int:
+    """Bytes of activations at their peak with gradient checkpointing, LLaMA-Factory's default.
+
+    The input of every layer is kept in bfloat16. On top comes the larger of two that are not alive
+    together: the logits, and one layer that is computed again with all that its backward pass
+    needs. The layer's coefficients are bytes per token and fit what torch's memory profiler counted
+    for small Qwen2 and Qwen3 models, LoRA on all linear layers, to within 4 %; for comparison,
+    Korthikanti et al. (arXiv:2205.05198) have 34 × hidden for a layer with a plain MLP. Attention
+    is not computed as a matrix (torch's SDPA), so nothing grows with the square of the length.
+    """
+    kept = shape.layers * shape.hidden * BF16
+    layer = (
+        28 * shape.hidden + 10 * shape.query_width + 8 * shape.kv_width + 14 * shape.intermediate
+    )
+    return TRAINED_TOKENS * (kept + max(layer, _LOGIT * shape.vocabulary))

@@ -1,0 +1,227 @@
+"""Bring the files of a job: several at once, each for as long as bytes arrive.
+
+Runs in the download's own process. What it knows it tells the ``Board``, which the process writes
+to ``progress.json``.
+"""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections import deque
+from collections.abc import Callable, Collection
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import Any
+
+from backend.errors import DownloadError, MedTuneError
+from backend.hub.clients import Client
+from backend.hub.failures import Transient
+from backend.hub.jobs import FileState, Patience, problem_of
+from backend.hub.plan import presence_of
+from backend.hub.repository import Listing, RemoteFile, Repository
+
+AT_ONCE = 4
+"""Files at once, as ModelScope's own client does it."""
+
+_WINDOW = 8.0
+"""Seconds over which the speed is taken."""
+
+_STEP = 0.5
+"""Seconds between two looks at whether waiting still makes sense."""
+
+
+class Board:
+    """How far every file is; threads write, anyone reads."""
+
+    def __init__(self, files: Collection[RemoteFile]) -> None:
+        self._lock = threading.Lock()
+        self._files: dict[str, dict[str, Any]] = {
+            file.path: dict(received=0, state="waiting", problem=None, wait=0.0, breaks=0)
+            for file in files
+        }
+        self._came = 0
+        self._samples: deque[tuple[float, int]] = deque()
+
+    def at(self, path: str, received: int, *, came: int) -> None:
+        """A file has ``received`` bytes, ``came`` of them just now over the line."""
+        with self._lock:
+            entry = self._files[path]
+            # The problem stays: why it had to be tried again is worth knowing afterwards, too.
+            entry.update(state="fetching", received=received, wait=0.0)
+            self._came += came
+
+    def broke(self, path: str) -> None:
+        """A try of a file ended before the file did."""
+        with self._lock:
+            self._files[path]["breaks"] += 1
+
+    def put(
+        self,
+        path: str,
+        state: FileState,
+        *,
+        received: int | None = None,
+        error: MedTuneError | None = None,
+        wait: float = 0.0,
+    ) -> None:
+        """A file's state has changed."""
+        with self._lock:
+            entry = self._files[path]
+            entry["state"], entry["wait"] = state, round(wait, 1)
+            if error is not None:
+                entry["problem"] = problem_of(error)
+            if received is not None:
+                entry["received"] = received
+
+    def snapshot(self, now: float) -> dict[str, Any]:
+        """What ``progress.json`` holds; ``now`` in seconds of a clock that never goes back."""
+        with self._lock:
+            self._samples.append((now, self._came))
+            while len(self._samples) > 2 and now - self._samples[0][0] > _WINDOW:
+                self._samples.popleft()
+            (since, before), (until, after) = self._samples[0], self._samples[-1]
+            speed = (after - before) / (until - since) if until > since else 0.0
+            files = {path: dict(entry) for path, entry in self._files.items()}
+        return {"speed": speed, "files": files}
+
+
+class Transfer:
+    """The files of one job on their way.
+
+    Args:
+        client: Of the job's hub.
+        staging: Where the files come together.
+        target: Where they go in the end; what is there already is not fetched again.
+        sleep: Waits between two tries; tests give one that does not.
+    """
+
+    def __init__(
+        self,
+        listing: Listing,
+        client: Client,
+        *,
+        staging: Path,
+        target: Path,
+        board: Board,
+        patience: Patience,
+        sleep: Callable[[float], object] = time.sleep,
+    ) -> None:
+        self._listing = listing
+        # By its commit, so that all files are of one moment even when the branch moves on.
+        source = listing.repository
+        self._source = Repository(source.hub, source.kind, source.id, listing.commit)
+        self._client = client
+        self._staging = staging
+        self._target = target
+        self._board = board
+        self._patience = patience
+        self._sleep = sleep
+        self._given_up = threading.Event()
+        self._cause: DownloadError | OSError | None = None
+        self._failing = threading.Lock()
+
+    def run(self) -> None:
+        """Bring all files. What came before one of them failed is kept.
+
+        Raises:
+            DownloadError: a file can't be had, or the line is dead.
+            OSError: the disk is full or can't be written.
+        """
+        # Small ones first: the configuration is there early, and the big ones fill the line.
+        files = sorted(self._listing.files, key=lambda file: (file.size or 0, file.path))
+        with ThreadPoolExecutor(AT_ONCE, thread_name_prefix="fetch") as pool:
+            futures = [pool.submit(self._bring, file) for file in files]
+        errors = [error for future in futures if (error := future.exception())]
+        if errors:
+            raise self._cause or errors[0]
+
+    def _bring(self, file: RemoteFile) -> None:
+        if self._given_up.is_set():
+            return
+        try:
+            self._board.put(file.path, "checking")
+            if presence_of(self._target, file) != "present":
+                self._fetch(file)
+            self._board.put(file.path, "done", received=file.size)
+        except _GivenUp:
+            self._board.put(file.path, "waiting", received=partial_size(self._staging, file))
+        except (DownloadError, OSError) as error:
+            self._fail(error)
+            told = error if isinstance(error, DownloadError) else None
+            there = partial_size(self._staging, file)
+            self._board.put(file.path, "failed", received=there, error=told)
+            raise
+
+    def _fail(self, error: DownloadError | OSError) -> None:
+        """One file that can't be had makes the whole useless: stop before hours are spent."""
+        with self._failing:
+            self._cause = self._cause or error
+        self._given_up.set()
+
+    def _fetch(self, file: RemoteFile) -> None:
+        """Try until the file is there; a try that brought it further does not count."""
+        fruitless = 0
+        there = partial_size(self._staging, file)
+        line = _Line(self._board, file.path, there, self._given_up)
+        while True:
+            before = line.furthest
+            try:
+                self._client.fetch(self._source, file, self._staging, line.at)
+                return
+            except Transient as error:
+                if self._given_up.is_set():
+                    raise _GivenUp from error
+                fruitless = 0 if line.furthest > before else fruitless + 1
+                self._board.broke(file.path)
+                if fruitless >= self._patience.tries:
+                    raise DownloadError("hub.errors.line_dead", path=file.path) from error
+                self._wait(file, error, fruitless)
+
+    def _wait(self, file: RemoteFile, error: Transient, fruitless: int) -> None:
+        patience = self._patience
+        pause = min(patience.first * 2 ** max(fruitless - 1, 0), patience.longest)
+        if error.retry_after is not None:
+            pause = max(error.retry_after, 0.0)
+        there = partial_size(self._staging, file)
+        self._board.put(file.path, "retrying", received=there, error=error, wait=pause)
+        while pause > 0 and not self._given_up.is_set():
+            step = min(pause, _STEP)
+            self._sleep(step)
+            pause -= step
+            self._board.put(file.path, "retrying", received=there, error=error, wait=pause)
+
+
+class _GivenUp(Exception):
+    """Another file can't be had, so this one is not wanted any more. A client may take it for a
+    fault of the line, which is as well."""
+
+
+class _Line:
+    """How far one file has come, and how far it ever was."""
+
+    def __init__(self, board: Board, path: str, there: int, given_up: threading.Event) -> None:
+        self._board = board
+        self._path = path
+        self._position = there
+        self._given_up = given_up
+        self.furthest = there
+        board.at(path, there, came=0)
+
+    def at(self, position: int) -> None:
+        came = max(position - self._position, 0)
+        self._position = position
+        self.furthest = max(self.furthest, position)
+        self._board.at(self._path, position, came=came)
+        if self._given_up.is_set():
+            raise _GivenUp
+
+
+def partial_size(staging: Path, file: RemoteFile) -> int:
+    """Bytes of a file that are on disk, whole or not."""
+    for name in (file.path, f"{file.path}.incomplete"):
+        try:
+            return (staging / name).stat().st_size
+        except (FileNotFoundError, NotADirectoryError):
+            continue
+    return 0
