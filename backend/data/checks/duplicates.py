@@ -1,0 +1,130 @@
+"""Lessons that are the same, ask the same, or ask nearly the same.
+
+Nearly the same are two questions whose words differ in one number only (an age, a dose), or whose
+word 3-shingles have a Jaccard similarity of at least a threshold. Another patient is another
+question although it is asked in the same way: what many questions have in common is not counted,
+and a word that differs weighs the same wherever it stands.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from backend.data.checks.grouping import Places, components, first_of_same
+from backend.data.checks.likeness import ALL_KNOWN, Pairs, Sets, alike, like_pairs
+from backend.data.checks.sketches import Arrays, Sketches
+
+__all__ = ["Duplicates", "Sketches", "find_duplicates"]
+
+
+@dataclass(frozen=True)
+class Duplicates:
+    """Relatives of each lesson, as positions from 0; -1 where there is none.
+
+    Attributes:
+        exact_of: int32: the first lesson that is the same, word for word.
+        near_of: int32: the first lesson found whose question is nearly, not quite, the same.
+        same_question: int32: the first lesson with the same question, where its answer is another.
+            Case, width and white space make no difference.
+        cluster: int32: a number for each cluster of relatives, over any number of steps; clusters
+            are numbered from 0 in the order of their first lessons.
+    """
+
+    exact_of: NDArray[np.int32]
+    near_of: NDArray[np.int32]
+    same_question: NDArray[np.int32]
+    cluster: NDArray[np.int32]
+
+
+def find_duplicates(sketches: Sketches, *, threshold: float = 0.85) -> Duplicates:
+    """The relatives of all lessons.
+
+    Args:
+        threshold: Jaccard similarity from which questions are nearly the same. 0.85 lets one word
+            of 35 differ, or three of 100.
+    """
+    arrays = sketches.arrays()
+    count = len(arrays.question)
+    places = np.arange(count, dtype=np.int64)
+    same = first_of_same(arrays.exact[:, 0], arrays.exact[:, 1])
+    asked = first_of_same(arrays.question)
+    asked = np.where(arrays.question == 0, places, asked)
+    near = _near(arrays, np.flatnonzero((asked == places) & (arrays.question != 0)), threshold)
+    links = np.concatenate((places, places, near[0])), np.concatenate((same, asked, near[1]))
+    labels = components(count, *links)
+    return Duplicates(
+        exact_of=_or_none(same, same != places),
+        near_of=_earlier(near, count)[asked],
+        same_question=_or_none(asked, same != same[asked]),
+        cluster=np.unique(labels, return_inverse=True)[1].astype(np.int32),
+    )
+
+
+def _or_none(places: Places, valid: NDArray[np.bool_]) -> NDArray[np.int32]:
+    return np.where(valid, places, -1).astype(np.int32)
+
+
+def _earlier(near: Pairs, count: int) -> NDArray[np.int32]:
+    """Of each lesson the first of the earlier ones it is paired with."""
+    first = np.full(count, count, dtype=np.int64)
+    np.minimum.at(first, np.maximum(*near), np.minimum(*near))
+    return _or_none(first, first < count)
+
+
+def _near(arrays: Arrays, rows: Places, threshold: float) -> Pairs:
+    """Pairs among ``rows``, which ask different questions, that ask nearly the same."""
+    rows = rows[np.lexsort((arrays.question[rows], arrays.sizes[rows]))]
+    sets = _sets_of(arrays).chosen(rows)
+    by_number = _but_one_number(arrays, rows)
+    first = first_of_same(arrays.wording[rows]) == np.arange(len(rows))
+    by_words = like_pairs(sets, first, by_number, threshold)
+    ones = np.concatenate((by_number[0], by_words[0]))
+    others = np.concatenate((by_number[1], by_words[1]))
+    # The first of a cluster is what people look at, but pairs were sought in another order.
+    member, leader = _with_leaders(rows, ones, others)
+    also = alike(sets, member, leader, threshold)
+    ones = np.concatenate((ones, member[also]))
+    others = np.concatenate((others, leader[also]))
+    return rows[ones], rows[others]
+
+
+def _sets_of(arrays: Arrays) -> Sets:
+    starts = np.cumsum(arrays.sizes) - arrays.sizes
+    limits = np.full(len(starts), ALL_KNOWN)
+    limits[arrays.cut] = arrays.shingles[(starts + arrays.sizes)[arrays.cut] - 1]
+    return Sets(arrays.shingles, starts, arrays.sizes, limits)
+
+
+def _but_one_number(arrays: Arrays, rows: Places) -> Pairs:
+    """Pairs of places in ``rows`` whose questions are the same but for one number."""
+    place = np.full(len(arrays.question), -1, dtype=np.int64)
+    place[rows] = np.arange(len(rows))
+    owner = place[np.repeat(np.arange(len(place)), arrays.counts)]
+    numbers = arrays.numbers[owner >= 0]
+    owner = owner[owner >= 0]
+    # In the file's order, so that each is paired with the first of all.
+    order = np.argsort(rows[owner], kind="stable")
+    owner, numbers = owner[order], numbers[order]
+    firsts = owner[first_of_same(numbers)]
+    pairs = firsts != owner
+    return firsts[pairs], owner[pairs]
+
+
+def _with_leaders(rows: Places, ones: Places, others: Places) -> Pairs:
+    """Places in ``rows`` with the relative that comes first in the file, unless that is a pair."""
+    labels = components(len(rows), ones, others)
+    first = np.full(len(rows), len(rows), dtype=np.int64)
+    by_row = np.argsort(rows)
+    rank = np.empty_like(by_row)
+    rank[by_row] = np.arange(len(rows))
+    np.minimum.at(first, labels, rank)
+    leader = by_row[first[labels]]
+    known = np.full(len(rows), -1, dtype=np.int64)
+    for one, other in ((ones, others), (others, ones)):
+        with_leader = leader[one] == other
+        known[one[with_leader]] = other[with_leader]
+    member = np.flatnonzero((leader != np.arange(len(rows))) & (leader != known))
+    return member, leader[member]

@@ -1,0 +1,206 @@
+"""What is kept of each lesson for finding its relatives: some numbers, whatever its length.
+
+Made row by row, pickled, and merged: each process of a study makes its own. Knows nothing about how
+relatives are found.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, fields
+from hashlib import sha1
+
+import numpy as np
+from numpy.typing import NDArray
+
+from backend.data.checks.grouping import rank_in_run, spans_of
+from backend.data.checks.parameters import NUMBERS, SHINGLE, SKETCH
+from backend.data.checks.passages import encoded
+from backend.data.checks.units import DIGIT, MARK, U64, mixed, sums_of, units_of
+from backend.data.meaning.lesson import Lesson
+
+_BATCH = 32_768
+"""Characters of questions that are cut into words at a time: what they become fits in a core's
+cache."""
+
+_PAD = np.uint64(1)
+_NUMBER = np.uint64(2)
+_FACTORS = (0x9E3779B97F4A7C15, 0xC2B2AE3D27D4EB4F, 0x165667B19E3779F9)  # odd; primes of xxHash64
+
+
+@dataclass(frozen=True)
+class Arrays:
+    """Sketches of lessons, in order.
+
+    Attributes:
+        exact: uint64 (lessons, 2): 128 bits of a hash of the whole lesson.
+        question: uint64 a lesson: hash of the units of the question; 0 where it has none.
+        wording: uint64 a lesson: the same of its words, with all numbers taken as one and the same.
+        shingles: uint32: hashes of each question's shingles, ascending; at most ``SKETCH`` a
+        lesson. sizes: int64 a lesson: how many these are.
+        cut: bool a lesson: it had more shingles.
+        numbers: uint64: for each number of each question a hash of all of the question but that.
+        counts: int64 a lesson: how many these are.
+    """
+
+    exact: U64
+    question: U64
+    wording: U64
+    shingles: NDArray[np.uint32]
+    sizes: NDArray[np.int64]
+    cut: NDArray[np.bool_]
+    numbers: U64
+    counts: NDArray[np.int64]
+
+
+class Sketches:
+    """Sketches of the lessons that were added, in their order."""
+
+    def __init__(self) -> None:
+        self._parts: list[Arrays] = []
+        self._texts: list[str] = []
+        self._digests: list[bytes] = []
+        self._pending = 0
+
+    def add(self, lesson: Lesson) -> None:
+        """Sketch a lesson."""
+        text = _prompt_of(lesson)
+        self._texts.append(text)
+        self._digests.append(_digest_of(lesson))
+        self._pending += len(text)
+        if self._pending >= _BATCH:
+            self._flush()
+
+    @classmethod
+    def merge(cls, parts: Sequence[Sketches]) -> Sketches:
+        """The sketches of all parts, one part after another; the parts stay as they are."""
+        whole = cls()
+        whole._parts = [part.arrays() for part in parts]
+        return whole
+
+    def arrays(self) -> Arrays:
+        """All of them as arrays."""
+        self._flush()
+        if len(self._parts) != 1:
+            parts = self._parts or [_sketched([], [])]
+            self._parts = [
+                Arrays(
+                    *(
+                        np.concatenate([getattr(part, one.name) for part in parts])
+                        for one in fields(Arrays)
+                    )
+                )
+            ]
+        return self._parts[0]
+
+    def __getstate__(self) -> Arrays:
+        return self.arrays()
+
+    def __setstate__(self, arrays: Arrays) -> None:
+        self.__init__()  # type: ignore[misc]
+        self._parts = [arrays]
+
+    def _flush(self) -> None:
+        if self._texts:
+            self._parts.append(_sketched(self._texts, self._digests))
+            self._texts, self._digests, self._pending = [], [], 0
+
+
+def _prompt_of(lesson: Lesson) -> str:
+    """All that comes before the last answer: "go on" is not the same question in two
+    conversations."""
+    turns = lesson.turns if lesson.pair else lesson.turns[:-1]
+    return turns[0].content if len(turns) == 1 else "\n".join(turn.content for turn in turns)
+
+
+def _digest_of(lesson: Lesson) -> bytes:
+    """128 bits of SHA-1, which modern processors have an instruction for; nobody attacks this."""
+    digest = sha1(encoded(lesson), usedforsecurity=False)
+    # With their lengths, so that no two lessons become one text.
+    digest.update(b"%d.%d" % (len(lesson.turns[0].content), len(lesson.system)))
+    if len(lesson.turns) > 2 or lesson.pair:
+        texts = (*(turn.content for turn in lesson.turns), *(lesson.pair or ()))
+        digest.update(repr([len(text) for text in texts]).encode())
+    return digest.digest()[:16]
+
+
+def _sketched(texts: Sequence[str], digests: Sequence[bytes]) -> Arrays:
+    units = units_of(texts)
+    words = (units.kinds & MARK) == 0
+    rows = np.concatenate(([0], np.cumsum(words)))[units.rows]
+    hashes = units.hashes[words]
+    is_number = units.kinds[words] == DIGIT
+    wording = _sums_of_rows(np.where(is_number, _NUMBER, hashes), rows)
+    shingles, sizes, cut = _shingles_of(hashes, rows)
+    numbers, counts = _numbers_of(hashes, is_number, wording, rows)
+    return Arrays(
+        exact=np.frombuffer(b"".join(digests), dtype=np.uint64).reshape(-1, 2),
+        question=_sums_of_rows(units.hashes, units.rows),
+        wording=wording,
+        shingles=shingles,
+        sizes=sizes,
+        cut=cut,
+        numbers=numbers,
+        counts=counts,
+    )
+
+
+def _sums_of_rows(values: U64, rows: NDArray[np.int64]) -> U64:
+    """A hash of each row's values in their order; 0 for a row without values."""
+    sums = np.zeros(len(rows) - 1, dtype=np.uint64)
+    filled = rows[1:] > rows[:-1]
+    if filled.any():
+        sums[filled] = sums_of(values, rows[:-1][filled])
+    return sums
+
+
+def _shingles_of(
+    hashes: U64, rows: NDArray[np.int64]
+) -> tuple[NDArray[np.uint32], NDArray[np.int64], NDArray[np.bool_]]:
+    """The smallest hashes of each row's shingles, how many, and whether there are more.
+
+    Two marks before the first word and behind the last make each word part of three shingles.
+    """
+    words = rows[1:] - rows[:-1]
+    ends = np.cumsum(words + (SHINGLE - 1))
+    padded = np.full(int(ends[-1]) + SHINGLE - 1 if len(ends) else 0, _PAD, dtype=np.uint64)
+    padded[spans_of(ends - words, words)] = hashes
+    size = max(0, len(padded) - SHINGLE + 1)
+    mixture = np.zeros(size, dtype=np.uint64)
+    for place, factor in enumerate(_FACTORS[:SHINGLE]):
+        mixture += padded[place : place + size] * np.uint64(factor)
+    owner = np.repeat(np.arange(len(words), dtype=np.uint64), words + (SHINGLE - 1))
+    keys = (owner << np.uint64(32)) | (mixed(mixture) >> np.uint64(32))
+    keys = np.sort(keys[np.repeat(words > 0, words + (SHINGLE - 1))])
+    keys = keys[np.append(True, keys[1:] != keys[:-1])] if len(keys) else keys
+    return _smallest(keys, len(words))
+
+
+def _smallest(
+    keys: U64, count: int
+) -> tuple[NDArray[np.uint32], NDArray[np.int64], NDArray[np.bool_]]:
+    """The first ``SKETCH`` of each row of ascending keys (row in the upper half, hash in the
+    lower)."""
+    owner = (keys >> np.uint64(32)).astype(np.int64)
+    new = np.ones(len(keys), dtype=bool)
+    new[1:] = owner[1:] != owner[:-1]
+    kept = rank_in_run(new) < SKETCH
+    cut = np.bincount(owner, minlength=count) > SKETCH
+    sizes = np.bincount(owner[kept], minlength=count)
+    return keys[kept].astype(np.uint32), sizes, cut
+
+
+def _numbers_of(
+    hashes: U64, is_number: NDArray[np.bool_], wording: U64, rows: NDArray[np.int64]
+) -> tuple[U64, NDArray[np.int64]]:
+    """For each number of each row a hash of the row without that number, and how many a row has."""
+    before = np.concatenate(([0], np.cumsum(is_number)))[rows]
+    counts = before[1:] - before[:-1]
+    few = counts <= NUMBERS
+    owner = np.repeat(np.arange(len(counts)), counts)
+    rank = np.arange(len(owner)) - np.repeat(before[:-1], counts)
+    terms = mixed(hashes[is_number] + rank.astype(np.uint64) * np.uint64(_FACTORS[0]))
+    totals = np.concatenate((np.zeros(1, dtype=np.uint64), np.cumsum(terms)))  # modulo 2^64
+    others = (totals[before[1:]] - totals[before[:-1]])[owner] - terms
+    keys = mixed(wording[owner] + others + mixed(rank.astype(np.uint64) + np.uint64(_FACTORS[1])))
+    return keys[few[owner]], np.where(few, counts, 0)

@@ -1,0 +1,1 @@
+"""What a row means: shapes of files, maps of columns, lessons, records."""

@@ -1,0 +1,1 @@
+"""Data files of any kind as numbered rows."""

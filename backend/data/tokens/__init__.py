@@ -1,0 +1,1 @@
+"""What the model sees of a lesson: tokens, template parity, lengths and the cutoff."""
