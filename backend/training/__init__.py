@@ -1,0 +1,1 @@
+"""Hyperparameters, runs and the process that trains. Never imports torch; the trainer does."""

@@ -1,0 +1,185 @@
+"""Runs, as their folders tell of them.
+
+A run's state comes from evidence on disk and from its process, never from memory: after a restart
+of the dashboard, or in a second one, it is the same. In this order: the trainer's exit file, its
+process (by id and birth), a request to stop, and what it has logged.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from enum import StrEnum
+from pathlib import Path
+from typing import Any
+
+from backend.errors import RunError, WorkspaceError
+from backend.files import read_json
+from backend.problems import Problem
+from backend.processes import ProcessId
+from backend.training import layout, logs
+from backend.training.checkpoints import Checkpoint, list_checkpoints
+from backend.training.config import read_config
+from backend.training.progress import Progress, progress_of
+from backend.workspace import Workspace
+
+START_SECONDS = 15.0
+"""How long a run may be without a process: between its folder and its trainer lies a moment."""
+
+
+class RunState(StrEnum):
+    """What a run is doing, or how it ended."""
+
+    STARTING = "starting"  # the trainer imports, loads or tokenises
+    RUNNING = "running"  # it trains
+    STOPPING = "stopping"  # it was asked to stop and saves a checkpoint
+    FINISHED = "finished"  # all steps were done
+    STOPPED = "stopped"  # ended because a person asked
+    FAILED = "failed"  # ended with an error of its own
+    INTERRUPTED = "interrupted"  # gone without a word: killed, or the machine restarted
+
+    @property
+    def active(self) -> bool:
+        """Whether a trainer lives."""
+        return self in (RunState.STARTING, RunState.RUNNING, RunState.STOPPING)
+
+
+@dataclass(frozen=True)
+class Run:
+    """One training, as it stood when its folder was read.
+
+    Attributes:
+        id: Name of the run and of its folder.
+        created: When it was started, ISO 8601 in UTC.
+        values: The hyperparameters as validated, see ``schema``.
+        exit_code: The trainer's, when it ended by itself.
+        pid: The trainer's process id, when one was started.
+    """
+
+    id: str
+    folder: Path
+    created: str
+    values: Mapping[str, Any]
+    state: RunState
+    exit_code: int | None
+    pid: int | None
+
+    @property
+    def config(self) -> dict[str, Any]:
+        """LLaMA-Factory's arguments, read from ``config.yaml``."""
+        return read_config(self.folder / layout.CONFIG)
+
+    @property
+    def failure(self) -> Problem | None:
+        """Why the run failed or broke off, with the line of evidence; else None."""
+        if self.state is RunState.INTERRUPTED:
+            return Problem("training.failures.interrupted")
+        if self.state is not RunState.FAILED:
+            return None
+        line = _exit(self.folder).get("error") or logs.last_words(self.folder)
+        if line:
+            return Problem("training.failures.error", {"line": str(line)})
+        return Problem("training.failures.silent", {"code": str(self.exit_code)})
+
+    def checkpoints(self) -> list[Checkpoint]:
+        """What can be loaded from this run, by step; ``final`` last."""
+        return list_checkpoints(self.folder)
+
+
+def list_runs(workspace: Workspace) -> list[Run]:
+    """All runs of a workspace, newest first. Folders that are no run's are left out."""
+    folders = (path for path in workspace.runs.glob("[!.]*") if path.is_dir())
+    runs = [run for folder in folders if (run := _read(folder))]
+    return sorted(runs, key=lambda run: (run.created, run.id), reverse=True)
+
+
+def find_run(workspace: Workspace, run_id: str) -> Run:
+    """A run by its id.
+
+    Raises:
+        RunError: there is none of that id.
+    """
+    try:
+        run = _read(workspace.named(workspace.runs, run_id))
+    except WorkspaceError:
+        run = None
+    if run is None:
+        raise RunError("training.errors.run_missing", run=run_id[:80])
+    return run
+
+
+def read_progress(run: Run) -> Progress | None:
+    """How far a run is, or None before its training has begun, see ``progress.Progress``."""
+    return progress_of(run.folder, active=run.state.active)
+
+
+def log_tail(run: Run, lines: int = 200) -> str:
+    """The last lines that the trainer printed, see ``logs.tail``."""
+    return logs.tail(run.folder, lines)
+
+
+def process_of(folder: Path) -> ProcessId | None:
+    """The trainer that was started for a run's folder, alive or not."""
+    match read_json(folder / layout.PROCESS):
+        case {"pid": int(pid), "born": str(born)}:
+            return ProcessId(pid, born)
+        case _:
+            return None
+
+
+def _read(folder: Path) -> Run | None:
+    match read_json(folder / layout.RUN):
+        case {"created": str(created), "values": dict(values)}:
+            state = _state(folder, created)
+            process = process_of(folder)
+            code = _exit(folder).get("code")
+            pid = process.pid if process else None
+            return Run(folder.name, folder, created, values, state, code, pid)
+        case _:
+            return None
+
+
+def _state(folder: Path, created: str) -> RunState:
+    if ended := _ended(folder):
+        return ended
+    process = process_of(folder)
+    stop = read_json(folder / layout.STOP)
+    if process.is_alive() if process else _young(created):
+        if stop is not None:
+            return RunState.STOPPING
+        return RunState.RUNNING if _begun(folder) else RunState.STARTING
+    # It may have written its last file and gone since the first look.
+    if ended := _ended(folder):
+        return ended
+    ended_by_hand = isinstance(stop, dict) and stop.get("now") is True
+    return RunState.STOPPED if ended_by_hand else RunState.INTERRUPTED
+
+
+def _ended(folder: Path) -> RunState | None:
+    match _exit(folder).get("reason"):
+        case None:
+            return None
+        case "finished":
+            return RunState.FINISHED
+        case "stopped":
+            return RunState.STOPPED
+        case _:
+            return RunState.FAILED
+
+
+def _exit(folder: Path) -> dict[str, Any]:
+    ended = read_json(folder / layout.EXIT)
+    return ended if isinstance(ended, dict) else {}
+
+
+def _begun(folder: Path) -> bool:
+    return any((folder / name).exists() for name in (layout.METRICS, layout.TRAINER_LOG))
+
+
+def _young(created: str) -> bool:
+    try:
+        age = datetime.now(UTC) - datetime.fromisoformat(created)
+    except (ValueError, TypeError):
+        return False
+    return 0 <= age.total_seconds() < START_SECONDS
