@@ -1,0 +1,73 @@
+"""How columns answer: the sampling settings of one question."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import asdict, dataclass
+from typing import Any
+
+from backend.errors import EngineError
+from backend.text import text
+
+_RANGES: dict[str, tuple[float, float]] = {
+    "temperature": (0.0, 2.0),
+    "top_p": (0.01, 1.0),
+    "top_k": (0, 1000),
+    "repetition_penalty": (0.5, 2.0),
+    "max_tokens": (1, 32768),
+    "seed": (0, 2**31 - 1),
+}
+_WHOLE = {"top_k", "max_tokens", "seed"}
+
+
+class SettingError(EngineError):
+    """A setting has a value that can't be sampled with; named by its label on the page."""
+
+    def sentence(self, language: str) -> str:
+        label = text(language, f"chat.settings.{self.params['name']}")
+        return text(language, self.key, **{**self.params, "name": label})
+
+
+@dataclass(frozen=True)
+class Settings:
+    """Sampling settings; temperature 0 is greedy and ignores the rest but the penalty.
+
+    The defaults are those that DeepSeek recommends for the R1 distills (temperature 0.6, top-p
+    0.95). ``top_k`` 0 is off; ``seed`` None gives another answer each time.
+    """
+
+    temperature: float = 0.6
+    top_p: float = 0.95
+    top_k: int = 0
+    repetition_penalty: float = 1.0
+    max_tokens: int = 1024
+    seed: int | None = None
+
+    def __post_init__(self) -> None:
+        """
+        Raises:
+            SettingError: a value is out of its range.
+        """
+        for name, (low, high) in _RANGES.items():
+            value = getattr(self, name)
+            if value is None and name == "seed":
+                continue
+            whole = name in _WHOLE
+            if not _is_number(value, whole=whole) or not low <= value <= high:
+                key = "chat.errors.setting_whole" if whole else "chat.errors.setting"
+                raise SettingError(key, name=name, low=f"{low:.10g}", high=f"{high:.10g}")
+
+    @classmethod
+    def greedy(cls, *, max_tokens: int = 1024) -> Settings:
+        """The most likely token at each step: the same answer each time."""
+        return cls(temperature=0.0, top_p=1.0, max_tokens=max_tokens)
+
+    def body(self) -> dict[str, Any]:
+        """The settings as fields of a chat request."""
+        return {name: value for name, value in asdict(self).items() if value is not None}
+
+
+def _is_number(value: object, *, whole: bool) -> bool:
+    if isinstance(value, bool) or not isinstance(value, int | float):
+        return False
+    return math.isfinite(value) and (not whole or float(value).is_integer())

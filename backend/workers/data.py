@@ -1,0 +1,34 @@
+"""The process of one task on a data file: ``python -m backend.workers.data TASK_FOLDER``.
+
+It outlives the page that started it. SIGTERM ends it: what is half made lies in hidden folders that
+the next preparation clears, or in the cache.
+"""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from backend.data.preparing import do_prepare
+from backend.data.studies import do_study
+from backend.data.tasks import Reporter, work
+
+
+def main(arguments: list[str]) -> int:
+    folder = Path(arguments[0]).resolve()
+
+    def do(asked: Mapping[str, Any], progress: Reporter) -> Any:
+        match asked["task"]:
+            case "study":
+                return do_study(folder, asked, progress)
+            case "prepare":
+                return do_prepare(asked, progress)
+        raise ValueError(f"no such task: {asked['task']}")
+
+    return work(folder, do)
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

@@ -1,0 +1,165 @@
+"""The base model: where it runs, in which numbers, and how much context it can hold.
+
+Knows nothing about adapters, batches or HTTP.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from pickle import UnpicklingError
+from typing import Any
+
+import psutil
+import torch
+from safetensors import SafetensorError
+from torch import nn
+from transformers import AutoModelForCausalLM, AutoTokenizer
+from transformers.cache_utils import Cache, DynamicCache
+
+from backend.library.weights import weight_files
+from backend.workers.engine_cache import new_cache
+
+MAX_ROWS = 8
+"""Rows in one batch; more requests wait."""
+CACHE_SHARE = 0.5
+"""Part of the memory that is free after loading which keys and values may take."""
+_PICKLE_ERRORS = (UnpicklingError, EOFError)
+"""What a damaged or hostile pickle ends in, beside the others."""
+_LOAD_ERRORS = (OSError, ValueError, LookupError, RuntimeError, SafetensorError, *_PICKLE_ERRORS)
+_PLAIN_LAYERS = {"full_attention", "sliding_attention", "chunked_attention"}
+
+
+class BaseError(Exception):
+    """A base model that can't be loaded: the key of its sentence, and the parameters."""
+
+    def __init__(self, key: str, **params: object) -> None:
+        super().__init__(key, params)
+        self.key = f"engine.errors.{key}"
+        self.params = params
+
+
+@dataclass(frozen=True)
+class Base:
+    """A loaded model and its limits.
+
+    Attributes:
+        context: Most tokens of prompt and answer together, in one row.
+        room: Most tokens of all rows together that keys and values have memory for.
+        max_rows: Rows in one batch; 1 where the model's cache can't be cut and joined.
+        chunk: Prompt tokens in one forward pass, so that a long prompt can be stopped and running
+            rows go on in between.
+        make_cache: An empty cache of the kind the model needs.
+    """
+
+    path: Path
+    model: nn.Module
+    device: torch.device
+    dtype: torch.dtype
+    context: int
+    room: int
+    max_rows: int
+    chunk: int
+    make_cache: Callable[[], Cache]
+
+    def tokenizer(self) -> Any:
+        """A fresh tokenizer of this model, loaded as LLaMA-Factory loads it for training.
+
+        Raises:
+            BaseError: the folder has none that can be loaded.
+        """
+        try:
+            return AutoTokenizer.from_pretrained(
+                self.path, local_files_only=True, trust_remote_code=False, padding_side="right"
+            )
+        except _LOAD_ERRORS as error:
+            raise _broken(self.path, error) from error
+
+
+def load_base(path: Path) -> Base:
+    """Load the model in ``path``.
+
+    bfloat16 and float16 weights run in float32 on a CPU, where half precision is slower and rounds
+    differently for each batch size; elsewhere they run as they were saved.
+
+    Raises:
+        BaseError: the folder holds no model that can be loaded.
+    """
+    if not (path / "config.json").is_file():
+        raise BaseError("base_missing", folder=str(path))
+    device = _device()
+    model = _load_weights(path, device)
+    config = model.config.get_text_config(decoder=True)
+    plain = set(getattr(config, "layer_types", None) or ["full_attention"]) <= _PLAIN_LAYERS
+    context = int(getattr(config, "max_position_embeddings", None) or 4096)
+    room = _room(config, model.dtype, device)
+    return Base(
+        path=path,
+        model=model,
+        device=device,
+        dtype=model.dtype,
+        context=min(context, room),
+        room=room,
+        max_rows=MAX_ROWS if plain else 1,
+        chunk=128 if device.type == "cpu" else 1024,
+        make_cache=new_cache if plain else lambda: DynamicCache(config=config),
+    )
+
+
+def _load_weights(path: Path, device: torch.device) -> Any:
+    dtype: Any = torch.float32 if device.type == "cpu" else "auto"
+    try:
+        model, report = AutoModelForCausalLM.from_pretrained(
+            path,
+            dtype=dtype,
+            local_files_only=True,
+            trust_remote_code=False,
+            # Pickles only where there is nothing else: such a model is not offered before the
+            # person has agreed to them, and transformers reads them without running their code.
+            use_safetensors=True if weight_files(path) else None,
+            output_loading_info=True,
+        )
+        missing = sorted(report["missing_keys"])
+        if missing:
+            # transformers would go on with random numbers in their place.
+            raise BaseError("base_incomplete", model=path.name, tensor=missing[0])
+        return model.to(device).eval().requires_grad_(False)
+    except _LOAD_ERRORS as error:
+        if "out of memory" in str(error).lower():
+            raise BaseError("base_memory", model=path.name) from error
+        raise _broken(path, error) from error
+
+
+def _broken(path: Path, error: Exception) -> BaseError:
+    reason = (str(error).strip() or type(error).__name__).splitlines()[0][:300]
+    return BaseError("base_broken", model=path.name, reason=reason.rstrip("."))
+
+
+def _device() -> torch.device:
+    if torch.cuda.is_available():
+        return torch.device("cuda")
+    if torch.backends.mps.is_available():
+        return torch.device("mps")
+    return torch.device("cpu")
+
+
+def _room(config: Any, dtype: torch.dtype, device: torch.device) -> int:
+    """Tokens whose keys and values fit into a share of the free memory; at least a small chat."""
+    heads = config.num_attention_heads
+    key_heads = getattr(config, "num_key_value_heads", None) or heads
+    size = getattr(config, "head_dim", None) or config.hidden_size // heads
+    token = 2 * config.num_hidden_layers * key_heads * size * dtype.itemsize
+    free = psutil.virtual_memory().available
+    if device.type == "cuda":
+        free = torch.cuda.mem_get_info()[0]
+    return max(int(free * CACHE_SHARE) // token, 512)
+
+
+def memory() -> dict[str, int]:
+    """Bytes that this process holds: resident, and on the accelerator where there is one."""
+    held = {"resident": psutil.Process(os.getpid()).memory_info().rss}
+    if torch.cuda.is_available():
+        held["device"] = torch.cuda.memory_reserved()
+    return held
