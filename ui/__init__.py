@@ -1,0 +1,1 @@
+"""The page: the only code, with app.py, that imports gradio."""

@@ -1,0 +1,1 @@
+"""Widgets that more than one tab uses, or that stand on their own."""

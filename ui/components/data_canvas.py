@@ -1,0 +1,190 @@
+"""All that is shown of one data file, redrawn as a whole after each change.
+
+A change of the draft can show itself anywhere (a remedy that is applied changes rows, counts and
+the summary), so panels say what changes, and the canvas draws all of them again. What it costs does
+not depend on the size of the file.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import gradio as gr
+
+from backend.data.desk import Desk
+from backend.data.drafts import Draft
+from backend.data.look import ALL, Look
+from backend.errors import DataError
+from ui.components.actions import on_press, pressed
+from ui.errors import told
+from ui.wiring import PRIVATE
+
+
+@dataclass(frozen=True)
+class Asked:
+    """Which rows a person asked for.
+
+    Attributes:
+        only: One of ``desk.FILTERS``, or the id of a check.
+        first: Number of the first row.
+        words: To be found in each row; empty for any.
+    """
+
+    only: str = ALL
+    first: int = 1
+    words: str = ""
+
+    @classmethod
+    def of(cls, only: Any, first: Any, words: Any) -> Asked:
+        """From the components' values, which come from a browser."""
+        number = int(first) if isinstance(first, int | float) else 1
+        return cls(str(only or ALL), max(number, 1), str(words or "").strip())
+
+
+Draw = Callable[[str, str | None, Asked], list[Any]]
+"""Language, id of the file and what was asked → an update for each of ``Canvas.shown``."""
+
+ONE_AFTER_ANOTHER = "data-canvas"
+"""Gradio answers events side by side, and the answer to the first may come last: what it shows
+would be what was. Events of one canvas wait for each other."""
+
+Act = Callable[..., Asked | None]
+"""Look at the file, what was asked, and more values → what is asked from now on; None as before."""
+
+
+ORDER: Mapping[str, Any] = {"concurrency_id": ONE_AFTER_ANOTHER, "concurrency_limit": 1}
+ORDERED: Mapping[str, Any] = {**PRIVATE, **ORDER}
+
+
+@dataclass(frozen=True)
+class Canvas:
+    """What panels need to change a file's draft and to show what follows.
+
+    Attributes:
+        source: Component with the id of the file.
+        asked: Components of ``Asked``: filter, first row, words.
+        shown: What ``draw`` fills.
+        entered: Those of them that a person types, ticks or chooses.
+    """
+
+    desk: Desk
+    language: gr.Radio
+    source: gr.Dropdown
+    asked: Sequence[Any]
+    shown: Sequence[Any]
+    entered: Sequence[Any]
+    draw: Draw
+
+    @property
+    def place(self) -> list[Any]:
+        """What each callback begins with."""
+        return [self.language, self.source, *self.asked]
+
+    @property
+    def _drawn(self) -> list[Any]:
+        return [*self.shown, *self.asked[1:]]  # the filter is among what is shown
+
+    def changes(
+        self,
+        event: Callable[..., Any],
+        change: Callable[..., Draft],
+        extra: Sequence[Any] = (),
+        *,
+        refill: bool = False,
+    ) -> None:
+        """Let an event change the draft.
+
+        Args:
+            change: Takes the draft and the values of ``extra``.
+            refill: As for ``acts``.
+        """
+
+        def act(look: Look, _asked: Asked, *values: Any) -> None:
+            self.desk.change(look.source_id, lambda draft: change(draft, *values))
+
+        self.acts(event, act, extra, refill=refill)
+
+    def acts(
+        self,
+        event: Callable[..., Any],
+        act: Act,
+        extra: Sequence[Any] = (),
+        *,
+        refill: bool = False,
+        **options: Any,
+    ) -> None:
+        """Let an event do something with the file.
+
+        Args:
+            act: Takes the look at the file, what was asked, and the values of ``extra``.
+            refill: What a person enters changes by it as well, so it is filled anew.
+        """
+
+        def callback(language: str, source: str | None, *entered: Any) -> list[Any]:
+            before = asked = Asked.of(*entered[:3])
+            if source:
+                asked = act(self.desk.look(source), asked, *entered[3:]) or asked
+            return self._redrawn(language, source, before, asked, refill=refill)
+
+        settings = {"trigger_mode": "always_last", **ORDERED, **options}
+        event(told(callback), [*self.place, *extra], self._drawn, **settings)
+
+    def presses(self, slot: gr.HTML, act: Act, extra: Sequence[Any] = ()) -> None:
+        """Let the buttons of a slot do something with the file.
+
+        Args:
+            act: Takes the look, what was asked, the action, its target, and values of ``extra``.
+        """
+
+        # Gradio finds the event's parameter by its annotation and its place, so it comes before
+        # those that are not counted.
+        def callback(language: str, event: gr.EventData, *entered: Any) -> list[Any]:
+            source, *asking = entered[:4]
+            before = asked = Asked.of(*asking)
+            action, target = pressed(event)
+            if source and action:
+                asked = act(self.desk.look(source), asked, action, target, *entered[4:]) or asked
+            return self._redrawn(language, source, before, asked)
+
+        on_press(slot, callback, [*self.place, *extra], self._drawn, **ORDER)
+
+    def look(self, source: str | None) -> Look:
+        """The file that is chosen.
+
+        Raises:
+            DataError: none is.
+        """
+        if not source:
+            raise DataError("data.errors.no_source")
+        return self.desk.look(source)
+
+    def left_alone(self, updates: Sequence[Any]) -> list[Any]:
+        """Updates of ``shown`` without the values of what a person may be entering just now."""
+        return [
+            _without_value(update) if component in self.entered else update
+            for component, update in zip(self.shown, updates, strict=True)
+        ]
+
+    def _redrawn(
+        self,
+        language: str,
+        source: str | None,
+        before: Asked,
+        asked: Asked,
+        *,
+        refill: bool = False,
+    ) -> list[Any]:
+        drawn = self.draw(language, source, asked)
+        return [
+            *(drawn if refill else self.left_alone(drawn)),
+            asked.first if asked.first != before.first else gr.skip(),
+            asked.words if asked.words != before.words else gr.skip(),
+        ]
+
+
+def _without_value(update: Any) -> Any:
+    if not isinstance(update, dict) or "__type__" not in update:
+        return gr.skip()
+    return {name: value for name, value in update.items() if name != "value"}

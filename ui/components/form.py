@@ -1,0 +1,118 @@
+"""A form made from the schema of hyperparameters: one component for each field.
+
+Knows nothing about runs; the schema says what there is, the locale files what it is called.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import gradio as gr
+
+from backend.text import text
+from backend.training.schema import FIELDS, Field
+from ui.i18n import Words
+
+
+@dataclass(frozen=True)
+class Form:
+    """The fields' components, in the schema's order."""
+
+    components: Mapping[str, Any]
+
+    @property
+    def inputs(self) -> list[Any]:
+        return list(self.components.values())
+
+    def values(self, entered: Sequence[Any]) -> dict[str, Any]:
+        """Field name → what the page holds, from the values of ``inputs``."""
+        return dict(zip(self.components, entered, strict=True))
+
+    def updates(self, values: Mapping[str, Any]) -> list[Any]:
+        """One update for each of ``inputs``: the given values, the other fields as they are."""
+        return [
+            gr.update(value=values[name]) if name in values else gr.skip()
+            for name in self.components
+        ]
+
+    def visibility(self, values: Mapping[str, Any]) -> list[Any]:
+        """One update for each of ``inputs``: shown where the field has a meaning."""
+        return [gr.update(visible=field.applies(values)) for field in FIELDS]
+
+
+def build_form(words: Words, initial: Mapping[str, Any]) -> Form:
+    """Basic fields in the open, the others folded by group."""
+    made: dict[str, Any] = {}
+    for group in dict.fromkeys(field.group for field in FIELDS):
+        fields = [field for field in FIELDS if field.group == group]
+        basic = [field for field in fields if field.basic]
+        rest = [field for field in fields if not field.basic]
+        if basic:
+            words.make(gr.Markdown, {"value": _title(group)})
+            made |= _rows(words, basic, initial)
+        if rest:
+            label = "hyperparameters.more" if basic else f"fields.groups.{group}"
+            with words.make(gr.Accordion, {"label": label}, open=False):
+                made |= _rows(words, rest, initial)
+    return Form({field.name: made[field.name] for field in FIELDS})
+
+
+def _title(group: str) -> Any:
+    return lambda language: f"### {text(language, f'fields.groups.{group}')}"
+
+
+def _rows(words: Words, fields: Sequence[Field], initial: Mapping[str, Any]) -> dict[str, Any]:
+    with gr.Row():
+        return {field.name: _component(words, field, initial) for field in fields}
+
+
+def _component(words: Words, field: Field, initial: Mapping[str, Any]) -> Any:
+    says: dict[str, Any] = {
+        "label": f"fields.{field.name}.label",
+        "info": f"fields.{field.name}.help",
+    }
+    options: dict[str, Any] = {
+        "value": initial.get(field.name),
+        "visible": field.applies(initial),
+        "interactive": True,
+        "elem_id": f"field-{field.name}",
+        "min_width": 240,
+    }
+    match field.kind:
+        case "bool":
+            return words.make(gr.Checkbox, says, **options)
+        case "int" | "float":
+            # The range is checked by the schema, whose sentence names the field; the browser's own
+            # clamping, or Gradio's rounding of a fraction, would change a number without a word.
+            return words.make(gr.Number, says, step=_step(field), **options)
+        case "choice":
+            return words.make(gr.Dropdown, {**says, "choices": _choices(field)}, **options)
+        case "text":
+            return words.make(gr.Textbox, says, max_lines=1, **options)
+        case _:
+            chosen = options.pop("value")
+            return words.make(
+                gr.Dropdown, says, choices=[chosen] if chosen else [], value=chosen, **options
+            )
+
+
+def _step(field: Field) -> float:
+    return 1 if field.kind == "int" else 1e-6
+
+
+def _choices(field: Field) -> Any:
+    """Choices in words where the locale has some, else as LLaMA-Factory calls them."""
+
+    def said(language: str) -> list[tuple[str, Any]]:
+        pairs = []
+        for choice in field.choices:
+            key = f"fields.choices.{field.name}.{choice}"
+            try:
+                pairs.append((text(language, key), choice))
+            except KeyError:
+                pairs.append((str(choice), choice))
+        return pairs
+
+    return said

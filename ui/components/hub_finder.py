@@ -1,0 +1,237 @@
+"""Find a repository, see what it holds and whether it fits, choose files: before a byte moves."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import gradio as gr
+
+from backend.hub.addresses import parse_address
+from backend.hub.downloads import Downloads
+from backend.hub.plan import Plan
+from backend.hub.repository import HubName, Kind
+from backend.text import text
+from ui.components.hub_facts import (
+    HUB_NAMES,
+    entries,
+    entry_facts,
+    file_label,
+    plan_facts,
+    room_facts,
+)
+from ui.components.slot import slot
+from ui.errors import told
+from ui.html import Safe, empty
+from ui.i18n import Words
+from ui.wiring import PRIVATE
+
+FIRST_HUB: HubName = "modelscope"
+
+
+class HubFinder:
+    """The finder's components, and what happens when they are used.
+
+    Attributes:
+        started: The event after which the download runs.
+        shown: What ``show`` fills.
+    """
+
+    def __init__(self, downloads: Downloads, words: Words, language: gr.Radio) -> None:
+        self._downloads = downloads
+        words.make(gr.Markdown, {"value": "hub.title"})
+        self._lay_out_choice(words)
+        self._lay_out_plan(words)
+        self._wire(language)
+        self.shown = [self.details, *self._plan_parts, self.room]
+        self.inputs = [self.hub, self.kind, self.catalogue, self.plan, self.files]
+
+    def _lay_out_choice(self, words: Words) -> None:
+        with gr.Row():
+            self.hub = words.make(
+                gr.Radio,
+                {"label": "hub.hub"},
+                choices=[(name, hub) for hub, name in HUB_NAMES.items()],
+                value=FIRST_HUB,
+                elem_id="hub-name",
+            )
+            self.kind = words.make(
+                gr.Radio,
+                {"label": "hub.kind", "choices": _kinds},
+                value="model",
+                elem_id="hub-kind",
+            )
+        self.catalogue = words.make(
+            gr.Dropdown,
+            {"label": "hub.catalogue", "info": "hub.catalogue_help"},
+            choices=entries(FIRST_HUB, "model"),
+            value=None,
+            elem_id="hub-catalogue",
+        )
+        self.details = slot("hub-details")
+        self.address = words.make(
+            gr.Textbox,
+            {"label": "hub.address", "info": "hub.address_help"},
+            max_lines=1,
+            elem_id="hub-address",
+        )
+        self.ask = words.make(gr.Button, {"value": "hub.show"}, elem_id="hub-show")
+
+    def _lay_out_plan(self, words: Words) -> None:
+        self.plan = gr.State(None)
+        self.about = slot("hub-plan")
+        with gr.Row(visible=False, elem_classes="mt-picks") as self.picks:
+            self.advised, self.all, self.none = (
+                words.make(gr.Button, {"value": f"hub.{name}"}, size="sm", elem_id=f"files-{name}")
+                for name in ("advised", "all", "none")
+            )
+        self.files = words.make(
+            gr.CheckboxGroup,
+            {"label": "hub.choose_files"},
+            choices=[],
+            visible=False,
+            elem_id="hub-files",
+        )
+        self.agree = words.make(
+            gr.Checkbox,
+            {"label": "hub.allow_pickle"},
+            value=False,
+            visible=False,
+            elem_id="hub-allow-pickle",
+        )
+        self.room = slot("hub-room")
+        self.start = words.make(
+            gr.Button,
+            {"value": "hub.start"},
+            variant="primary",
+            visible=False,
+            elem_id="hub-start",
+        )
+        self._plan_parts = [self.about, self.picks, self.files, self.agree, self.start]
+
+    def _wire(self, language: gr.Radio) -> None:
+        gr.on(
+            [self.hub.input, self.kind.input],
+            self._choose_hub,
+            [language, self.hub, self.kind],
+            [self.catalogue, self.details],
+            trigger_mode="always_last",
+            **PRIVATE,
+        )
+        self.catalogue.input(
+            self._choose_entry,
+            [language, self.hub, self.kind, self.catalogue],
+            [self.address, self.details],
+            trigger_mode="always_last",
+            **PRIVATE,
+        )
+        gr.on(
+            [self.ask.click, self.address.submit],
+            told(self._ask),
+            [language, self.hub, self.kind, self.address],
+            [self.plan, *self._plan_parts, self.room],
+            **{**PRIVATE, "show_progress": "minimal", "show_progress_on": self.about},
+        )
+        self.files.input(
+            _room,
+            [language, self.plan, self.files],
+            self.room,
+            trigger_mode="always_last",
+            **PRIVATE,
+        )
+        for button, pick in ((self.advised, _advised), (self.all, _all), (self.none, _none)):
+            button.click(pick, self.plan, self.files, **PRIVATE).then(
+                _room, [language, self.plan, self.files], self.room, **PRIVATE
+            )
+        self.started = self.start.click(
+            told(self._start),
+            [language, self.plan, self.files, self.agree],
+            [self.plan, *self._plan_parts, self.room],
+            **PRIVATE,
+        )
+
+    # What happens
+
+    def show(
+        self,
+        language: str,
+        hub: HubName,
+        kind: Kind,
+        entry: str | None,
+        plan: Plan | None,
+        *rest: Any,
+    ) -> list[Any]:
+        """Everything again, in another language."""
+        chosen: Sequence[str] = rest[0] or ()
+        return [
+            entry_facts(hub, kind, entry, language),
+            *self._plan_updates(language, plan, chosen),
+            room_facts(plan, chosen, language),
+        ]
+
+    def _choose_hub(self, language: str, hub: HubName, kind: Kind) -> list[Any]:
+        return [gr.update(choices=entries(hub, kind), value=None), Safe("")]
+
+    def _choose_entry(
+        self, language: str, hub: HubName, kind: Kind, entry: str | None
+    ) -> list[Any]:
+        return [entry or "", entry_facts(hub, kind, entry, language)]
+
+    def _ask(self, language: str, hub: HubName, kind: Kind, address: str) -> list[Any]:
+        repository = parse_address(
+            address, hub=hub, kind=kind, hosts=self._downloads.settings.hosts()
+        )
+        plan = self._downloads.plan(repository)
+        chosen = plan.advised
+        return [
+            plan,
+            *self._plan_updates(language, plan, chosen),
+            room_facts(plan, chosen, language),
+        ]
+
+    def _start(
+        self, language: str, plan: Plan | None, paths: Sequence[str], agree: bool
+    ) -> list[Any]:
+        if plan is not None:
+            self._downloads.start(plan, paths, allow_pickle=agree)
+        return [None, *self._plan_updates(language, None, ()), ""]
+
+    def _plan_updates(self, language: str, plan: Plan | None, chosen: Sequence[str]) -> list[Any]:
+        """What is listed, and the parts that only make sense with a listing."""
+        if plan is None:
+            hidden = gr.update(visible=False)
+            return [
+                empty(language, "hub.no_plan"),
+                hidden,
+                gr.update(visible=False, choices=[], value=[]),
+                gr.update(visible=False, value=False),
+                hidden,
+            ]
+        labels = [(file_label(one, language), one.file.path) for one in plan.files]
+        return [
+            plan_facts(plan, language),
+            gr.update(visible=True),
+            gr.update(visible=True, choices=labels, value=list(chosen)),
+            gr.update(visible=any(one.pickle for one in plan.files)),
+            gr.update(visible=True),
+        ]
+
+
+def _kinds(language: str) -> list[tuple[str, str]]:
+    return [(text(language, f"hub.kinds.{kind}"), kind) for kind in ("model", "dataset")]
+
+
+def _room(language: str, plan: Plan | None, chosen: Sequence[str]) -> Safe:
+    return room_facts(plan, chosen, language)
+
+
+def _advised(plan: Plan | None) -> list[str]:
+    return plan.advised if plan else []
+
+
+def _all(plan: Plan | None) -> list[str]:
+    return [one.file.path for one in plan.files] if plan else []
+
+
+def _none(plan: Plan | None) -> list[str]:
+    return []

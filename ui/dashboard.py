@@ -1,0 +1,205 @@
+"""The shell: header, five tabs, and the wiring that crosses tabs."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import gradio as gr
+
+from backend.services import Services
+from backend.text import ASSETS, text
+from ui.components.choices import take_choices_as_sent
+from ui.components.slot import slot
+from ui.errors import told
+from ui.header import Header, build_header
+from ui.html import element
+from ui.i18n import Words, preferred_language
+from ui.tabs.chat import ChatTab
+from ui.tabs.data import DataTab
+from ui.tabs.download import DownloadTab
+from ui.tabs.hyperparameters import HyperparametersTab
+from ui.tabs.training import TrainingTab
+from ui.theme import stylesheets, theme
+from ui.wiring import PRIVATE, Refresh
+
+UPLOAD_SECONDS = 3600
+"""How long an upload is kept beside the copy that was imported from it."""
+
+TABS = ("download", "data", "hyperparameters", "training", "chat")
+
+
+@dataclass(frozen=True)
+class Rooms:
+    """The tabs' frame, the five rooms in it, and what is in each."""
+
+    frame: gr.Tabs
+    doors: Mapping[str, gr.Tab]
+    download: DownloadTab
+    data: DataTab
+    hyperparameters: HyperparametersTab
+    training: TrainingTab
+    chat: ChatTab
+
+    @property
+    def refreshes(self) -> dict[str, Refresh]:
+        return {name: getattr(self, name).refresh for name in TABS}
+
+    @property
+    def timers(self) -> dict[str, gr.Timer]:
+        """Of the tabs that show what moves by itself."""
+        rooms = {
+            "download": self.download,
+            "data": self.data,
+            "training": self.training,
+            "chat": self.chat,
+        }
+        return {name: room.timer for name, room in rooms.items()}
+
+
+def build_dashboard(services: Services, *, language: str) -> gr.Blocks:
+    """The whole page. ``language`` is what it says until a browser asks for another."""
+    take_choices_as_sent()
+    words = Words(language)
+    with gr.Blocks(
+        title="MedTune",
+        analytics_enabled=False,
+        fill_width=True,
+        delete_cache=(UPLOAD_SECONDS, UPLOAD_SECONDS),
+    ) as page:
+        header = build_header(services, words)
+        rooms = _lay_out_rooms(services, words, header.language)
+        words.make(slot, {"value": _note}, elem_id="note")
+        _wire_language(page, header, words, rooms)
+        _wire_timers(rooms)
+        for name, refresh in rooms.refreshes.items():
+            _show(rooms.doors[name].select, refresh, header)
+        _wire_ways(rooms, header.language)
+    return page
+
+
+def _lay_out_rooms(services: Services, words: Words, language: gr.Radio) -> Rooms:
+    # Outside the tabs: Gradio mounts what is in a tab when it is first opened.
+    remembered = gr.BrowserState({}, storage_key="medtune.form", secret="medtune")
+    with gr.Tabs(selected=TABS[0], elem_id="tabs") as frame:
+        doors = {name: _door(words, name) for name in TABS}
+        with doors["download"]:
+            download = DownloadTab(services, words, language)
+        with doors["data"]:
+            data = DataTab(services, words, language)
+        with doors["hyperparameters"]:
+            form = HyperparametersTab(services, words, language, remembered=remembered)
+        with doors["training"]:
+            training = TrainingTab(services, words, language, form=form.form)
+        with doors["chat"]:
+            chat = ChatTab(services, words, language)
+    return Rooms(frame, doors, download, data, form, training, chat)
+
+
+def _wire_timers(rooms: Rooms) -> None:
+    """Let only the open tab's timer tick: Gradio's go on behind closed doors, and each tick costs
+    the browser more than the server.
+
+    The browser does it, before anything is asked of the server: of two tabs opened one after the
+    other the server may answer the second one first, and the tab that is seen would stand still.
+    """
+    timers = rooms.timers
+    for name, door in rooms.doors.items():
+        updates = [{"__type__": "update", "active": owner == name} for owner in timers]
+        door.select(None, None, list(timers.values()), js=f"() => {json.dumps(updates)}", **PRIVATE)
+
+
+def _wire_ways(rooms: Rooms, language: gr.Radio) -> None:
+    """The buttons that lead from one tab to another."""
+    form, training, chat = rooms.hyperparameters, rooms.training, rooms.chat
+    form.checked.then(
+        lambda ready: _go("training") if ready else gr.skip(), form.ready, rooms.frame, **PRIVATE
+    )
+    # First choose, then go: coming to the tab shows what is chosen, and must not undo it.
+    training.chat_about.click(lambda: False, None, chat.chosen, **PRIVATE).then(
+        told(chat.choose_run),
+        [language, training.run],
+        [chat.base, chat.columns, chat.chosen],
+        **PRIVATE,
+    ).then(lambda chosen: _go("chat") if chosen else gr.skip(), chat.chosen, rooms.frame, **PRIVATE)
+
+
+def launch(
+    page: gr.Blocks,
+    *,
+    host: str,
+    port: int,
+    auth: Callable[[str, str], bool] | None,
+    open_browser: bool,
+) -> str:
+    """Serve the page and return its address. Returns as soon as it can be opened."""
+    _, address, _ = page.launch(
+        server_name=host,
+        server_port=port,
+        auth=auth,
+        inbrowser=open_browser,
+        prevent_thread_lock=True,
+        quiet=True,
+        share=False,
+        ssr_mode=False,
+        enable_monitoring=False,
+        # The history would keep questions about patients in the browser's storage.
+        run_history=False,
+        footer_links=[],
+        favicon_path=ASSETS / "favicon.svg",
+        theme=theme(),
+        css_paths=stylesheets(),
+        max_file_size="2gb",
+    )
+    return address
+
+
+def _door(words: Words, name: str) -> gr.Tab:
+    return words.make(gr.Tab, {"label": f"app.tabs.{name}"}, id=name, elem_id=f"tab-{name}")
+
+
+def _go(tab: str) -> Any:
+    return gr.Tabs(selected=tab)
+
+
+def _note(language: str) -> str:
+    return element("p", text(language, "app.note"), cls="mt-note")
+
+
+def _show(trigger: Any, refresh: Refresh, header: Header) -> Any:
+    """Show what is on disk; what is wrong there is a sentence, whichever tab meets it."""
+    return trigger(
+        told(refresh.show),
+        [header.language, *refresh.inputs],
+        list(refresh.outputs),
+        **PRIVATE,
+    )
+
+
+def _wire_language(page: gr.Blocks, header: Header, words: Words, rooms: Rooms) -> None:
+    """Choose the language when a page loads, and change it in place when the person does."""
+
+    def on_load(remembered: str, request: gr.Request) -> list[Any]:
+        spoken = request.headers.get("accept-language", "")
+        language = remembered or preferred_language(spoken, words.language)
+        same = language == words.language
+        updates = [gr.skip() for _ in words.components] if same else words.updates(language)
+        return [language, *updates]
+
+    def on_change(language: str) -> list[Any]:
+        return [language, *words.updates(language)]
+
+    loaded = page.load(on_load, header.remembered, [header.language, *words.components], **PRIVATE)
+    changed = header.language.input(
+        on_change,
+        header.language,
+        [header.remembered, *words.components],
+        trigger_mode="always_last",
+        **PRIVATE,
+    )
+    restored = _show(loaded.then, rooms.hyperparameters.restore, header)
+    for refresh in [header.refresh, *rooms.refreshes.values()]:
+        _show(restored.then, refresh, header)
+        _show(changed.then, refresh, header)

@@ -1,0 +1,1 @@
+"""One module per tab. Tabs do not import each other; ``ui.dashboard`` wires what crosses."""

@@ -1,0 +1,233 @@
+"""Data: see what a file holds and what the model will be taught, find what is wrong with it, and
+prepare it."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import gradio as gr
+
+from backend.data.look import Look
+from backend.data.preparing import list_preparing
+from backend.data.registry import prepared_folders
+from backend.data.tasks import Task
+from backend.errors import DataError, MedTuneError
+from backend.library.datasets import list_raw_datasets
+from backend.services import Services
+from ui.components.checks_panel import ChecksPanel
+from ui.components.data_canvas import ORDERED, Asked, Canvas
+from ui.components.data_source import SourcePanel, source_choices
+from ui.components.format_panel import FormatPanel
+from ui.components.lengths_panel import LengthsPanel
+from ui.components.prepare_panel import PreparePanel, free_name, name_of
+from ui.components.prepared_shelf import PreparedShelf
+from ui.components.rows_panel import RowsPanel
+from ui.components.tokens_panel import TokensPanel
+from ui.errors import told
+from ui.html import element
+from ui.i18n import Words
+from ui.wiring import Refresh
+
+TICK_SECONDS = 1.0
+
+
+class DataTab:
+    """The tab's components, and what happens when they are used."""
+
+    def __init__(self, services: Services, words: Words, language: gr.Radio) -> None:
+        self._services = services
+        self._workspace = services.workspace
+        self._desk = services.desk
+        self._lay_out(words, language)
+        self.timer = gr.Timer(TICK_SECONDS, active=False)
+        self.seen = gr.State(())
+        self.canvas = Canvas(
+            desk=self._desk,
+            language=language,
+            source=self.top.source,
+            asked=self.rows.asked,
+            shown=[
+                *self.top.shown,
+                *self.checks.shown,
+                *self.format.shown,
+                *self.lengths.shown,
+                *self.rows.shown,
+                *self.preparation.shown,
+            ],
+            entered=[
+                self.top.model,
+                self.top.template,
+                self.checks.evaluation,
+                *self.format.inputs,
+                self.lengths.drop,
+            ],
+            draw=self._draw,
+        )
+        self._wire()
+        self.refresh = Refresh(
+            self._refresh,
+            [self.top.source, *self.canvas.shown, *self.shelf.shown],
+            inputs=[*self.canvas.place[1:], *self.shelf.state],
+        )
+
+    def _lay_out(self, words: Words, language: gr.Radio) -> None:
+        workspace = self._workspace
+        self.top = SourcePanel(words, workspace=workspace, desk=self._desk)
+        with gr.Row():
+            with gr.Column(scale=4, min_width=380):
+                with gr.Tabs(elem_id="data-steps"):
+                    with words.make(gr.Tab, {"label": "data.tabs.checks"}, id="checks"):
+                        self.checks = ChecksPanel(words, self._desk)
+                    with words.make(gr.Tab, {"label": "data.tabs.format"}, id="format"):
+                        self.format = FormatPanel(words, self._desk)
+                    with words.make(gr.Tab, {"label": "data.tabs.lengths"}, id="lengths"):
+                        self.lengths = LengthsPanel(words, self._desk)
+                self.preparation = PreparePanel(words, workspace=workspace, desk=self._desk)
+            with gr.Column(scale=7, min_width=460), gr.Tabs(elem_id="data-views") as self.views:
+                with words.make(gr.Tab, {"label": "data.tabs.rows"}, id="rows"):
+                    self.rows = RowsPanel(words, self._desk)
+                with words.make(gr.Tab, {"label": "data.tabs.tokens"}, id="tokens"):
+                    self.tokens = TokensPanel(
+                        words,
+                        workspace=workspace,
+                        desk=self._desk,
+                        inspector=self._services.inspector,
+                    )
+        self.shelf = PreparedShelf(workspace, words, language)
+
+    def _wire(self) -> None:
+        canvas = self.canvas
+        self.top.wire(canvas)
+        self.checks.wire(canvas)
+        self.format.wire(canvas, self.rows)
+        self.lengths.wire(canvas, self.tokens.cutoff)
+        self.rows.wire(canvas)
+        self.tokens.wire(canvas, self.rows.rows, self.views)
+        self.preparation.wire(canvas)
+        canvas.source.input(
+            told(self._choose),
+            [canvas.language, canvas.source],
+            [*canvas.shown, *canvas.asked[1:], self.preparation.name],
+            trigger_mode="always_last",
+            **ORDERED,
+        )
+        self.timer.tick(
+            told(self._tick),
+            [*canvas.place, *self.shelf.state, self.preparation.name, self.seen],
+            [*canvas.shown, *self.shelf.shown, self.preparation.name, self.seen],
+            **ORDERED,
+        )
+
+    # What happens
+
+    def _choose(self, language: str, source: str | None) -> list[Any]:
+        """A file was chosen: its first rows at once, and its study begins."""
+        if source:
+            self._desk.begin(self.top.prefill(self._desk.look(source)))
+        asked = Asked()
+        name = free_name(source, self._taken()) if source else ""
+        return [*self._draw(language, source, asked), asked.first, asked.words, name]
+
+    def _draw(self, language: str, source: str | None, asked: Asked) -> list[Any]:
+        """All that is shown of a file. One that was changed in any way is studied again."""
+        look = self._desk.look(source) if source else None
+        if look is not None and look.task is None:
+            look = self._desk.begin(look)
+        return self._drawn(language, look, asked)
+
+    def _drawn(self, language: str, look: Look | None, asked: Asked) -> list[Any]:
+        return [
+            *self.top.show(language, look),
+            *self.checks.show(language, look, self._sources()),
+            *self.format.show(language, look),
+            *self.lengths.show(language, look),
+            *self.rows.show(language, look, asked),
+            *self.preparation.show(language, look, self._preparing(look)),
+        ]
+
+    def _refresh(
+        self,
+        language: str,
+        source: str | None,
+        only: Any,
+        first: Any,
+        words: Any,
+        question: str,
+        comparing: tuple[str, ...],
+    ) -> list[Any]:
+        """Choices and all the rest again: a new file may have come, or a new language."""
+        sources = self._sources()
+        chosen = source if source in sources else None
+        try:
+            shown = self._draw(language, chosen, Asked.of(only, first, words))
+        except MedTuneError as error:
+            # The chosen file is broken: say so in its place, and show all the rest.
+            shown = self._draw(language, None, Asked())
+            shown[len(self.top.shown) - 1] = element("p", error.sentence(language), cls="mt-bad")
+        shelf = self.shelf.show(language, question, comparing)
+        return [source_choices(sources, chosen), *shown, *shelf]
+
+    def _tick(
+        self,
+        language: str,
+        source: str | None,
+        only: Any,
+        first: Any,
+        words: Any,
+        question: str,
+        comparing: tuple[str, ...],
+        name: str,
+        seen: Any,
+    ) -> list[Any]:
+        """What moves by itself: a study, a measurement, a preparation."""
+        try:
+            look = self._desk.look(source) if source else None
+            if look is not None and look.task is None and self._desk.settled(look):
+                look = self._desk.begin(look)
+        except MedTuneError:  # the file is gone; what the person does next says so, once
+            look = None
+        task = self._preparing(look)
+        now = self._signs(language, look, task)
+        if look is None or seen == now:
+            return [gr.skip()] * (len(self.canvas.shown) + 3)
+        ended = bool(seen) and seen[-1] != now[-1]
+        shelf = self.shelf.show(language, question, comparing) if ended else [gr.skip()]
+        used = ended and task is not None and name == name_of(task)
+        fresh = free_name(source, self._taken()) if used else gr.skip()
+        drawn = self.canvas.left_alone(self._drawn(language, look, Asked.of(only, first, words)))
+        return [*drawn, *shelf, fresh, now]
+
+    def _signs(self, language: str, look: Look | None, task: Task | None) -> tuple[Any, ...]:
+        """What tells one tick from the next; the last is how a preparation stands."""
+        if look is None:
+            return ()
+        return (
+            language,
+            look.source_id,
+            _sign(look.task),
+            _sign(look.measuring),
+            look.reader.complete,
+            _sign(task),
+            task and (str(task.folder), task.state),
+        )
+
+    # What there is
+
+    def _sources(self) -> list[str]:
+        return [one.id for one in list_raw_datasets(self._workspace) if not one.problems]
+
+    def _preparing(self, look: Look | None) -> Task | None:
+        """The last preparation of a file that was not taken off the page."""
+        tasks = list_preparing(self._workspace, look.path) if look else []
+        return tasks[0] if tasks else None
+
+    def _taken(self) -> set[str]:
+        try:
+            return {one.name for one in prepared_folders(self._workspace)}
+        except DataError:
+            return set()
+
+
+def _sign(task: Task | None) -> tuple[Any, ...]:
+    """What tells a task from itself a second ago, and from another that has ended as it did."""
+    return (str(task.folder), task.state, task.step, task.done) if task else ()

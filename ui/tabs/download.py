@@ -1,0 +1,119 @@
+"""Download: fetch from a hub, watch what comes, and see what is on this machine."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import gradio as gr
+
+from backend.hub.jobs import JobState
+from backend.services import Services
+from ui.components.actions import action_slot, on_press, pressed
+from ui.components.download_jobs import job_cards
+from ui.components.hub_finder import HubFinder
+from ui.components.hub_settings import HubSettingsForm
+from ui.components.import_form import ImportForm
+from ui.components.shelf_view import Shelf
+from ui.errors import told
+from ui.i18n import Words
+from ui.wiring import PRIVATE, Refresh
+
+TICK_SECONDS = 1.0
+
+
+class DownloadTab:
+    """The tab's components, and what happens when they are used."""
+
+    def __init__(self, services: Services, words: Words, language: gr.Radio) -> None:
+        self._services = services
+        with gr.Row():
+            with gr.Column(scale=3, min_width=420):
+                self.finder = HubFinder(services.downloads, words, language)
+                self.settings = HubSettingsForm(
+                    services.downloads.settings, words, language, hub=self.finder.hub
+                )
+            with gr.Column(scale=2, min_width=360):
+                words.make(gr.Markdown, {"value": "hub.jobs.title"})
+                self.jobs = action_slot("downloads")
+        with gr.Row():
+            with gr.Column(scale=3, min_width=420):
+                self.shelf = Shelf(services, words, language)
+            with gr.Column(scale=2, min_width=360):
+                self.imports = ImportForm(services.importer, words, language)
+        self.timer = gr.Timer(TICK_SECONDS)
+        self.asking = gr.State(())
+        self.seen = gr.State(())
+        self._wire(language)
+        self.refresh = Refresh(
+            self._show,
+            [
+                *self.finder.shown,
+                *self.settings.shown,
+                self.jobs,
+                *self.shelf.shown,
+                *self.imports.shown,
+                self.seen,
+            ],
+            inputs=[*self.finder.inputs, self.asking, self.shelf.question],
+        )
+
+    def _wire(self, language: gr.Radio) -> None:
+        moving = [self.jobs, *self.shelf.shown, *self.imports.shown, self.seen]
+        state = [language, self.asking, self.shelf.question, self.seen]
+        on_press(self.jobs, self._act, [language, self.asking], [self.jobs, self.asking])
+        for event in (self.finder.started, *self.imports.changed):
+            event.then(told(self._tick), state, moving, **PRIVATE)
+        self.timer.tick(told(self._tick), state, moving, **PRIVATE)
+
+    # What happens
+
+    def _show(self, language: str, *entered: Any) -> list[Any]:
+        *finder, asking, question = entered
+        jobs = self._services.downloads.jobs()
+        return [
+            *self.finder.show(language, *finder),
+            *self.settings.show(language, finder[0]),
+            job_cards(jobs, language, asking=asking),
+            *self.shelf.show(language, question),
+            *self.imports.show(language),
+            self._signs(language, jobs),
+        ]
+
+    def _tick(self, language: str, asking: Any, question: Any, seen: Any) -> list[Any]:
+        """What moves; the shelf only when something on it may have changed."""
+        jobs = self._services.downloads.jobs()
+        cards = job_cards(jobs, language, asking=asking)
+        now = self._signs(language, jobs, cards)
+        if tuple(seen) == now:
+            return [gr.skip()] * 6
+        changed = not seen or tuple(seen)[:-1] != now[:-1] or self.shelf.checking
+        shelf = self.shelf.show(language, question) if changed else [gr.skip()] * 2
+        return [cards, *shelf, *self.imports.show(language), now]
+
+    def _signs(self, language: str, jobs: Any, cards: str = "") -> tuple[Any, ...]:
+        """What tells one tick from the next: what the shelf depends on, then the rest."""
+        delivered = tuple(job.id for job in jobs if job.state is JobState.DONE)
+        imports = tuple((job.name, job.state) for job in self._services.importer.jobs())
+        checks = tuple((job.id, job.state) for job in self._services.verifier.jobs())
+        moving = tuple(job.copied for job in self._services.importer.jobs())
+        reading = tuple(job.checked for job in self._services.verifier.jobs())
+        return (language, delivered, imports, checks, (cards, moving, reading))
+
+    def _act(self, language: str, asking: tuple[str, ...], event: gr.EventData) -> list[Any]:
+        action, job_id = pressed(event)
+        downloads = self._services.downloads
+        others = tuple(one for one in asking if one != job_id)
+        match action:
+            case "pause":
+                downloads.pause(job_id)
+            case "resume" | "retry":
+                downloads.resume(job_id)
+            case "cancel" | "delete":
+                others = (*others, job_id)
+            case "cancel_keep":
+                downloads.cancel(job_id, delete=False)
+            case "delete_now":
+                downloads.cancel(job_id, delete=True)
+            case "forget":
+                downloads.forget(job_id)
+        return [job_cards(downloads.jobs(), language, asking=others), others]
