@@ -1,0 +1,97 @@
+"""What browser tests share: one Chromium, and pages that watch themselves."""
+
+from __future__ import annotations
+
+import re
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from urllib.parse import urlsplit
+
+import pytest
+from playwright.sync_api import Browser, Page, Request, sync_playwright
+
+from tests.browser.chromium import find_chromium
+
+FLAGS = ("--no-sandbox", "--disable-gpu", "--disable-background-networking", "--disable-quic")
+VIEWPORT = {"width": 1440, "height": 900}
+LEAVING = re.compile(r"AbortError: signal is aborted|Connection errored out")
+"""What Gradio says on the console when a page is reloaded in the middle of an event."""
+LOOPBACK = {"127.0.0.1", "localhost", "[::1]", "::1"}
+
+
+@pytest.fixture(scope="session")
+def browser() -> Iterator[Browser]:
+    """The system's Chromium, headless."""
+    path = find_chromium()
+    if path is None:
+        pytest.fail("no Chromium found: `make test` installs one, or name one in MEDTUNE_CHROMIUM")
+    with sync_playwright() as playwright:
+        chromium = playwright.chromium.launch(executable_path=path, args=list(FLAGS))
+        yield chromium
+        chromium.close()
+
+
+@dataclass
+class Opened:
+    """A page, what went wrong on it, and what it asked of machines other than this one.
+
+    A test that provokes an error on purpose takes it out of ``errors`` by ``errors.clear()``.
+    """
+
+    page: Page
+    errors: list[str] = field(default_factory=list)
+    strangers: list[str] = field(default_factory=list)
+    requests: list[Request] = field(default_factory=list)
+
+    def watch(self) -> None:
+        self.page.on("pageerror", lambda error: self._hear(str(error)))
+        self.page.on(
+            "console", lambda said: self._hear(said.text) if said.type == "error" else None
+        )
+        self.page.on("request", self._note)
+
+    def _hear(self, words: str) -> None:
+        if not LEAVING.search(words):
+            self.errors.append(words)
+
+    def _note(self, request: Request) -> None:
+        self.requests.append(request)
+        address = urlsplit(request.url)
+        if address.scheme not in {"data", "blob"} and address.hostname not in LOOPBACK:
+            self.strangers.append(request.url)
+
+
+Open = Callable[..., Opened]
+
+
+@pytest.fixture
+def open_page(browser: Browser) -> Iterator[Open]:
+    """``open_page(address, locale="zh-CN")`` opens a page in a context of its own.
+
+    When the test ends, an error on the console and a request that left this machine fail it. A page
+    whose server ends within the test is closed before, or it reports the lost connection.
+    """
+    pages: list[Opened] = []
+
+    def open_(address: str, *, locale: str = "en-US", color_scheme: str = "light") -> Opened:
+        context = browser.new_context(viewport=VIEWPORT, locale=locale, color_scheme=color_scheme)
+        opened = Opened(context.new_page())
+        opened.watch()
+        pages.append(opened)
+        opened.page.goto(address)
+        return opened
+
+    yield open_
+    for opened in pages:
+        opened.page.context.close()
+    assert [opened.errors for opened in pages] == [[] for _ in pages]
+    assert [opened.strangers for opened in pages] == [[] for _ in pages]
+
+
+def wait_until(true: Callable[[], bool], what: str, *, seconds: float = 30) -> None:
+    """Poll until ``true()``; for conditions that Playwright's own waiting can't express."""
+    deadline = time.monotonic() + seconds
+    while not true():
+        assert time.monotonic() < deadline, f"still not after {seconds:g} s: {what}"
+        time.sleep(0.05)

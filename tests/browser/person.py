@@ -1,0 +1,94 @@
+"""MedTune as a person uses it: the widgets of the page by their ids, in a real browser."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from pathlib import Path
+
+from playwright.sync_api import Locator, Page, expect
+
+PATIENCE = 30_000
+"""Milliseconds to wait for what takes a person's patience, not a timed test."""
+
+PREPARING = 150_000
+"""The same for a dataset: LLaMA-Factory loads it before it counts, which takes its imports."""
+
+
+@dataclass(frozen=True)
+class Person:
+    """Clicks, types and reads on one page."""
+
+    page: Page
+
+    def opens(self, address: str) -> None:
+        self.page.goto(address)
+        self.arrives()
+
+    def arrives(self) -> None:
+        """Wait until the page shows what is on disk."""
+        expect(self.page.locator("#tabs")).to_be_visible(timeout=PATIENCE)
+        expect(self.page.locator("#models table")).to_be_visible(timeout=PATIENCE)
+
+    def leaves(self) -> None:
+        self.page.goto("about:blank")
+
+    def goes_to(self, tab: str) -> None:
+        """Open a tab by its place: download, data, hyperparameters, training or chat."""
+        number = ("download", "data", "hyperparameters", "training", "chat").index(tab) + 1
+        self.page.get_by_role("tab", name=re.compile(rf"^{number} ")).click()
+        expect(self.page.locator(f"#tab-{tab}")).to_be_visible()
+
+    def sees(self, place: str) -> Locator:
+        return self.page.locator(f"#{place}")
+
+    def presses(self, button: str) -> None:
+        self.page.locator(f"button#{button}, #{button} button").first.click()
+
+    def types(self, field: str, words: str) -> None:
+        box = self.page.locator(f"#{field} textarea, #{field} input").first
+        box.fill(words)
+        box.blur()
+
+    def chooses(self, field: str, option: str | re.Pattern[str]) -> None:
+        """Pick from a dropdown, single or multiple."""
+        self.page.locator(f"#{field} input").first.click()
+        self.page.get_by_role("option", name=option).first.click()
+
+    def marks(self, field: str, option: str) -> None:
+        """Pick from a group of radio buttons."""
+        self.page.locator(f"#{field}").get_by_label(option, exact=True).check()
+
+    def opens_all_folds(self) -> None:
+        """Unfold every accordion of the open tab."""
+        folds = self.page.locator(".label-wrap:visible:not(.open)")
+        while folds.count():
+            folds.first.click()
+
+    def losses_on_the_chart(self) -> list[float]:
+        """What Plotly has drawn as training loss."""
+        drawn: list[float] = self.page.evaluate(
+            "() => Array.from(document.querySelector('.mt-chart-plot').data[0].y)"
+        )
+        return drawn
+
+    def last_answer(self, column: int) -> str:
+        """What a chat column has answered last; "" if that was only reasoning."""
+        last = self.page.locator(f"#column-{column}-chat .message.bot").last
+        if last.locator(".thought-group, .thought").count():
+            return ""
+        return last.inner_text().strip()
+
+    def value_of(self, field: str) -> str:
+        return self.page.locator(f"#{field} textarea, #{field} input").first.input_value()
+
+    def is_told(self, words: str | re.Pattern[str]) -> None:
+        """A message says it; it is then closed."""
+        toast = self.page.locator(".toast-body").filter(has_text=words).first
+        expect(toast).to_be_visible(timeout=PATIENCE)
+        toast.get_by_role("button").first.click()
+        expect(toast).to_be_hidden()
+
+    def photographs(self, path: Path) -> None:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        self.page.screenshot(path=path, full_page=True)

@@ -1,0 +1,163 @@
+"""The benchmarks' own machinery: table, file, and what a failing benchmark does to the others."""
+
+from __future__ import annotations
+
+import json
+import sys
+from itertools import islice
+from pathlib import Path
+from types import SimpleNamespace
+
+import pytest
+
+from backend.workspace import Workspace
+from benchmarks import data_by_medtune, data_lengths, data_pages, data_rows, downloads
+from benchmarks.common import Result, at_most, at_most_times, shown_beside, table
+from benchmarks.data_processes import Spent, in_turns, ratio, timed, weighed
+from benchmarks.run_all import Measure, benchmarks, main, run, write
+
+
+def test_a_promise_is_held_or_not() -> None:
+    assert at_most_times("start", 1.4, "s", 1.0, 1.4).holds
+    assert not at_most_times("start", 1.5, "s", 1.0, 1.4).holds
+    assert at_most("memory", 300, "MB", 300).holds
+    assert not at_most("memory", 301, "MB", 300).holds
+    assert shown_beside("memory", 9, "MB", 3) == Result("memory", 9, "MB", 3, 3.0, "", True)
+
+
+def test_the_table_has_aligned_columns_in_any_script() -> None:
+    lines = table([at_most("启动", 2, "s", 3), at_most("start", 20000, "s", 3)]).splitlines()
+    assert len(lines) == 4
+    assert "holds" in lines[2] and "FAILS" in lines[3]
+    # A Chinese letter is two columns wide.
+    assert lines[2].index("≤") + 2 == lines[3].index("≤")
+
+
+def test_a_benchmark_that_fails_is_named_and_the_others_go_on(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    def find(name: str) -> Measure:
+        def measure() -> list[Result]:
+            if name == "broken":
+                raise RuntimeError("the server never got ready")
+            return [at_most(name, 1, "s", 2)]
+
+        return measure
+
+    results, failed = run(["first", "broken", "last"], find)
+    assert [result.name for result in results] == ["first", "last"]
+    assert failed == ["broken"]
+    assert "the server never got ready" in capsys.readouterr().err
+
+
+def test_the_file_is_a_list_with_the_agreed_fields(tmp_path: Path) -> None:
+    write([at_most_times("start", 1, "s", 2, 1.4)], tmp_path / "latest.json")
+    assert json.loads((tmp_path / "latest.json").read_text(encoding="utf-8")) == [
+        {
+            "name": "start",
+            "value": 1,
+            "unit": "s",
+            "baseline": 2,
+            "ratio": 0.5,
+            "goal": "≤ 1.4 ×",
+            "holds": True,
+        }
+    ]
+
+
+def test_a_download_that_is_too_slow_fails_where_both_check_the_same() -> None:
+    ours = [downloads.Timing(whole, 1) for whole in (2.5, 2, 9)]
+    bare = [downloads.Timing(2, 1)] * 3
+    client = SimpleNamespace()
+    for same, held in ((True, False), (False, True)):
+        pair = downloads.Pair("ModelScope", client, client, same_checks=same)
+        whole, moved = downloads.compared(pair, ours, bare)
+        assert (whole.value, whole.baseline, whole.ratio) == (400, 500, 0.8)
+        assert (whole.holds, bool(whole.goal)) == (held, same)
+        assert (moved.ratio, moved.goal) == (1, "")
+
+
+def test_made_rows_are_as_long_as_real_ones_and_all_different() -> None:
+    """A file of one row over and over would be all duplicates, which take another path."""
+    made = list(islice(data_rows.rows(), 400))
+    assert made == list(islice(data_rows.rows(), 400))
+    for column in ("Question", "Complex_CoT", "Response"):
+        assert len({row[column] for row in made}) == 400
+    size = sum(len(json.dumps(row, ensure_ascii=False, indent=2).encode()) for row in made) / 400
+    assert 3200 < size < 3400
+
+
+def test_a_large_file_has_the_size_and_the_rows_it_says(tmp_path: Path) -> None:
+    file = tmp_path / "large.json"
+    number = data_rows.write_large(file, 1_000_000)
+    rows = json.loads(file.read_bytes())
+    assert file.stat().st_size >= 1_000_000
+    assert len(rows) == len({row["Question"] for row in rows}) == number
+
+
+def test_the_tutorials_script_and_medtune_convert_the_same(tmp_path: Path) -> None:
+    """But for the tag that the tutorial does not close."""
+    source, theirs, mine = (tmp_path / name for name in ("rows.json", "theirs.json", "mine.jsonl"))
+    data_rows.write_file(source, 20)
+    timed([sys.executable, "benchmarks/tutorial_convert.py", source, theirs])
+    data_by_medtune.convert(source, mine, tmp_path / "cache")
+    expected = json.loads(theirs.read_bytes())
+    found = [json.loads(line) for line in mine.read_bytes().splitlines()]
+    assert len(found) == 20
+    for one, other in zip(found, expected, strict=True):
+        assert (one["instruction"], one["input"]) == (other["instruction"], other["input"])
+        assert tagless(one["output"]) == tagless(other["output"])
+
+
+def tagless(text: str) -> str:
+    return "".join(text.replace("<think>", "").replace("</think>", "").split())
+
+
+def test_a_command_is_timed_and_weighed_and_one_that_fails_says_why() -> None:
+    working = [sys.executable, "-c", "import time; b = 60_000_000 * b'x'; time.sleep(0.3)"]
+    assert timed(working).wall >= 0.3
+    assert 60 < weighed(working) < 160
+    with pytest.raises(RuntimeError, match="the disk is full"):
+        timed([sys.executable, "-c", "raise SystemExit('the disk is full')"])
+
+
+def test_rounds_are_compared_with_each_other_and_the_first_is_not_counted() -> None:
+    """A busy minute hits both ways of a round: their ratio says more than that of two medians."""
+    first, other = iter((9, 1, 10, 3)), iter((9, 2, 20, 3))
+    ours, theirs = in_turns(3, lambda: Spent(next(first), 0), lambda: Spent(next(other), 0))
+    assert [one.wall for one in ours] == [1, 10, 3]
+    assert ratio(ours, theirs) == 0.5
+
+
+def test_idle_cores_are_told(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("os.cpu_count", lambda: 4)
+    assert data_lengths.busy(Spent(wall=10, processor=32)).holds
+    assert not data_lengths.busy(Spent(wall=10, processor=31)).holds
+
+
+def test_one_slow_page_breaks_the_promise() -> None:
+    times = {"pages": [0.01, 0.02, 0.2], "opening": 0.5, "scan": 3}
+    worst, median, opening, _ = data_pages.results(times, whole=10, size=10**9)
+    assert (worst.value, worst.ratio, worst.holds) == (200, 0.02, False)
+    assert (median.value, opening.holds) == (20, True)
+
+
+def test_a_small_disk_gets_a_smaller_file_and_says_so(
+    workspace: Workspace, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    free = SimpleNamespace(free=1_500_000_000)
+    monkeypatch.setattr("shutil.disk_usage", lambda path: free)
+    assert data_pages.size_for(workspace) == 250_000_000
+    assert "a file of 250 MB" in capsys.readouterr().out
+    free.free = 2_000_000_000
+    assert data_pages.size_for(workspace) == 1_000_000_000
+
+
+def test_every_benchmark_is_found_and_an_unknown_one_refused() -> None:
+    data = {"data_checks", "data_convert", "data_lengths", "data_pages"}
+    assert {"downloads", "startup", *data} <= set(benchmarks())
+    assert not {"data_by_medtune", "data_by_page", "data_processes", "data_rows"} & set(
+        benchmarks()
+    )
+    assert not {"bare_download", "common", "fetching", "run_all", "servers"} & set(benchmarks())
+    assert main(["no-such"]) == 2

@@ -1,0 +1,36 @@
+"""A dropdown's value reaches the callback, also when the page's list no longer has it."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import gradio as gr
+import pytest
+
+from backend.errors import LibraryError
+from backend.library.models import find_model
+from backend.workspace import Workspace
+from ui.components.choices import take_choices_as_sent
+
+
+@pytest.fixture
+def patched(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(gr.Dropdown, "preprocess", gr.Dropdown.preprocess)
+    monkeypatch.setattr(gr.CheckboxGroup, "preprocess", gr.CheckboxGroup.preprocess)
+    take_choices_as_sent()
+
+
+@pytest.mark.usefixtures("patched")
+def test_a_choice_that_left_the_list_is_handed_on() -> None:
+    one = gr.Dropdown(choices=[], value=None, render=False)
+    several = gr.Dropdown(choices=["kept"], multiselect=True, render=False)
+    assert one.preprocess("gone") == "gone"
+    assert one.preprocess(None) is None
+    assert several.preprocess(["kept", "gone"]) == ["kept", "gone"]
+    boxes = gr.CheckboxGroup(choices=["kept"], render=False)
+    assert boxes.preprocess(["gone"]) == ["gone"]
+
+
+def test_what_is_gone_is_said_by_the_backend(tmp_path: Path) -> None:
+    with pytest.raises(LibraryError, match="gone"):
+        find_model(Workspace.open(tmp_path / "workspace"), "local/gone")

@@ -1,0 +1,186 @@
+"""What would be fetched, what is here already, and whether there is room: before a byte moves."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+from collections.abc import Iterable
+from dataclasses import replace
+from pathlib import Path
+from typing import cast
+
+import pytest
+
+from backend.errors import DownloadError, MedTuneError, WorkspaceError
+from backend.hub.plan import SPARE, Plan, check_room, plan_of, presence_of, target_of
+from backend.hub.repository import Kind, Listing, RemoteFile, Repository
+from backend.library.manifest import Manifest, ManifestFile, write_manifest
+from backend.workspace import Workspace
+
+
+def digest(content: bytes) -> str:
+    return hashlib.sha256(content).hexdigest()
+
+
+def listing(paths: Iterable[str], kind: Kind = "model") -> Listing:
+    files = tuple(RemoteFile(path, 1000, None) for path in paths)
+    return Listing(Repository("modelscope", kind, "org/name", "master"), "master", "", files)
+
+
+def plan(workspace: Workspace, *paths: str, kind: str = "model") -> Plan:
+    return plan_of(workspace, listing(paths, cast(Kind, kind)))
+
+
+# Advice -----------------------------------------------------------------------------------------
+
+
+def test_of_a_model_what_loads_here_is_advised_once(workspace: Workspace) -> None:
+    needed = {
+        "config.json",
+        "generation_config.json",
+        "model-00001-of-00002.safetensors",
+        "model-00002-of-00002.safetensors",
+        "model.safetensors.index.json",
+        "tokenizer.json",
+        "merges.txt",
+        "modeling_custom.py",
+        "LICENSE",
+        "README.md",
+    }
+    others = {
+        ".gitattributes",
+        "pytorch_model-00001-of-00002.bin",
+        "pytorch_model.bin.index.json",
+        "training_args.bin",
+        "optimizer.pt",
+        "consolidated.00.pth",
+        "consolidated.safetensors",
+        "model.Q4_K_M.gguf",
+        "tf_model.h5",
+        "flax_model.msgpack",
+        "onnx/model.onnx",
+        "onnx/config.json",
+        "original/params.json",
+        "figures/benchmark.PNG",
+        "paper.pdf",
+        ".cache/leftover.json",
+    }
+    made = plan(workspace, *needed, *others)
+    assert set(made.advised) == needed and not made.pickles_only
+    assert {one.file.path for one in made.files if one.pickle} == {
+        "pytorch_model-00001-of-00002.bin",
+        "training_args.bin",
+        "optimizer.pt",
+        "consolidated.00.pth",
+    }
+
+
+def test_a_model_of_pickles_only_says_so_and_advises_none_of_them(workspace: Workspace) -> None:
+    made = plan(workspace, "config.json", "pytorch_model.bin", "pytorch_model.bin.index.json")
+    assert made.pickles_only
+    assert made.advised == ["config.json", "pytorch_model.bin.index.json"]
+
+
+def test_of_a_dataset_all_data_is_advised(workspace: Workspace) -> None:
+    data = ("a.json", "b.jsonl", "train/c.parquet", "d.bin", "e.csv", "dataset_infos.json")
+    made = plan(workspace, *data, ".gitattributes", "figure.png", kind="dataset")
+    assert set(made.advised) == set(data)
+    assert not any(one.pickle for one in made.files), "nothing of a dataset is loaded as weights"
+    assert not made.pickles_only
+
+
+def test_nothing_listed_advises_nothing(workspace: Workspace) -> None:
+    made = plan(workspace)
+    assert (made.advised, made.needed([]), made.pickles_only) == ([], 0, False)
+
+
+# Presence ---------------------------------------------------------------------------------------
+
+
+def test_a_file_is_here_if_its_content_is(tmp_path: Path) -> None:
+    (tmp_path / "inner").mkdir()
+    (tmp_path / "inner" / "a").write_bytes(b"right")
+    right = RemoteFile("inner/a", 5, digest(b"right"))
+    assert presence_of(tmp_path, right) == "present"
+    assert presence_of(tmp_path, replace(right, sha256=digest(b"other"))) == "differs"
+    assert presence_of(tmp_path, replace(right, size=6)) == "differs"
+    assert presence_of(tmp_path, replace(right, size=None)) == "present"
+    assert presence_of(tmp_path, replace(right, sha256=None)) == "present", "by its size"
+    assert presence_of(tmp_path, replace(right, size=None, sha256=None)) == "differs"
+    assert presence_of(tmp_path, replace(right, path="inner/b")) == "absent"
+    assert presence_of(tmp_path, replace(right, path="inner/a/b")) == "absent"
+    assert presence_of(tmp_path, replace(right, path="inner")) == "differs", "a folder is no file"
+    assert presence_of(tmp_path / "none", right) == "absent"
+
+
+def test_a_file_that_did_not_change_is_not_read_again(tmp_path: Path) -> None:
+    """Its hash is in the manifest, with the time of its change; the content here is a lie."""
+    path = tmp_path / "a"
+    path.write_bytes(b"right")
+    entry = ManifestFile("a", 5, digest(b"right"), "sha256", path.stat().st_mtime_ns)
+    source = Manifest({"path": "/x", "way": "copy"}, "2026-01-01", False, (entry,))
+    write_manifest(tmp_path, source)
+    path.write_bytes(b"wrong")
+    os.utime(path, ns=(entry.modified_ns, entry.modified_ns))
+    right = RemoteFile("a", 5, digest(b"right"))
+    assert presence_of(tmp_path, right) == "present"
+    os.utime(path, ns=(entry.modified_ns + 1, entry.modified_ns + 1))
+    assert presence_of(tmp_path, right) == "differs"
+
+
+def test_what_is_here_needs_no_room(workspace: Workspace) -> None:
+    asked = listing(["a.json", "b.json", "c.json"])
+    place = target_of(workspace, asked.repository)
+    place.mkdir(parents=True)
+    (place / "a.json").write_bytes(b"x" * 1000)
+    made = plan_of(workspace, asked)
+    everything = [file.path for file in asked.files]
+    assert [file.path for file in made.to_fetch(everything)] == ["b.json", "c.json"]
+    assert made.needed(everything) == 2000 and made.needed(["a.json"]) == 0
+    assert made.needed(everything, partial=500) == 1500
+    assert made.needed(everything, partial=9999) == 0
+
+
+# Room -------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("needed, free, fits", [(0, SPARE, True), (1, SPARE, False)])
+def test_some_room_stays_free(needed: int, free: int, fits: bool) -> None:
+    if fits:
+        return check_room(needed, free)
+    with pytest.raises(DownloadError) as full:
+        check_room(needed, free)
+    assert full.value.key == "hub.errors.disk_full"
+    assert full.value.params == {"needed": "1 B", "free": "64.0 MB", "missing": "1 B"}
+
+
+def test_a_plan_knows_the_room_of_its_disk(workspace: Workspace) -> None:
+    made = plan(workspace, "a.json")
+    made.check_room(["a.json"])
+    with pytest.raises(DownloadError, match=r"1.0 kB are needed .* Free 1.0 kB more"):
+        replace(made, free=SPARE).check_room(["a.json"])
+
+
+# Places -----------------------------------------------------------------------------------------
+
+
+def test_a_repository_has_its_folder(workspace: Workspace) -> None:
+    model = Repository("modelscope", "model", "Qwen/Qwen3-0.6B")
+    assert target_of(workspace, model) == workspace.models / "Qwen" / "Qwen3-0.6B"
+    dataset = replace(model, kind="dataset")
+    assert target_of(workspace, dataset) == workspace.raw_datasets / "Qwen" / "Qwen3-0.6B"
+
+
+@pytest.mark.parametrize("id", ["../x", "x/..", "a/b/c", "/etc/x", "nul/x", "x", "x/", "x/.hidden"])
+def test_an_id_that_names_no_folder(workspace: Workspace, id: str) -> None:
+    with pytest.raises(WorkspaceError) as refused:
+        target_of(workspace, Repository("modelscope", "model", id))
+    assert isinstance(refused.value, MedTuneError)
+
+
+def test_a_link_out_of_the_workspace_is_not_written_through(
+    workspace: Workspace, tmp_path: Path
+) -> None:
+    (workspace.models / "org").symlink_to(tmp_path)
+    with pytest.raises(WorkspaceError):
+        target_of(workspace, Repository("modelscope", "model", "org/name"))
