@@ -1,0 +1,127 @@
+"""What training through MedTune costs against the bare ``llamafactory-cli train``.
+
+The same configuration file, environment variables, bundled model and samples; in turns, so that a
+busy moment of the machine hits both. MedTune's time is from pressing start to the end of the
+trainer's process. Both must log the same losses, every digit of every step.
+"""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Mapping
+from pathlib import Path
+from statistics import median
+
+from backend.data.preparing import prepare_now
+from backend.data.recipe import PrepareSettings
+from backend.text import ASSETS
+from backend.training import layout
+from backend.training.environment import environment
+from backend.training.metrics import read_points
+from backend.training.runs import Run, RunState, find_run, log_tail, process_of
+from backend.training.supervisor import Supervisor
+from backend.workspace import Workspace
+from benchmarks.common import Result, shown_beside, table
+
+ROUNDS = 5
+MOST_TIMES = 1.03
+SAMPLES = ASSETS / "samples" / "medical_en.json"
+VALUES = {
+    "model": "medtune/demo",
+    "dataset": "samples",
+    "template": "deepseekr1",
+    "max_steps": 40,
+    "per_device_train_batch_size": 4,
+    "gradient_accumulation_steps": 1,
+    "cutoff_len": 512,
+    "save_steps": 20,
+}
+"""As short as a person's first run: of a longer one, the start would be a smaller part."""
+
+
+def measure() -> list[Result]:
+    """The promise about time, and the one about losses."""
+    with tempfile.TemporaryDirectory() as folder:
+        workspace = Workspace.open(Path(folder) / "workspace")
+        prepare_now(workspace, SAMPLES, PrepareSettings(name="samples", validation_share=0.0))
+        by_medtune(workspace, "warm-up")  # fills the caches of both
+        ours, bare, shell, different = [], [], [], 0
+        for number in range(ROUNDS):
+            run, seconds = by_medtune(workspace, f"run-{number}")
+            ours.append(seconds)
+            output, seconds = by_command(workspace, run, environment(workspace))
+            bare.append(seconds)
+            different += differences(run.folder, output)
+            shell.append(by_command(workspace, run, shell_environment(workspace))[1])
+    ratio = median(mine / theirs for mine, theirs in zip(ours, bare, strict=True))
+    return [
+        Result(
+            name="training, against llamafactory-cli train",
+            value=median(ours),
+            unit="s",
+            baseline=median(bare),
+            ratio=ratio,
+            goal=f"≤ {MOST_TIMES:g} ×",
+            holds=ratio <= MOST_TIMES,
+        ),
+        shown_beside("the same, its threads as in a shell", median(ours), "s", median(shell)),
+        Result(
+            name="logged steps that differ from llamafactory-cli train",
+            value=different,
+            unit="steps",
+            goal="= 0 steps",
+            holds=different == 0,
+        ),
+    ]
+
+
+def by_medtune(workspace: Workspace, name: str) -> tuple[Run, float]:
+    """A run through the supervisor, and its seconds until the trainer's process is gone."""
+    began = time.perf_counter()
+    run = Supervisor(workspace).start({**VALUES, "run_name": name})
+    process = process_of(run.folder)
+    while process and process.is_alive():
+        time.sleep(0.01)
+    seconds = time.perf_counter() - began
+    run = find_run(workspace, name)
+    if run.state is not RunState.FINISHED:
+        raise RuntimeError(f"the run {run.state}:\n{log_tail(run, 30)}")
+    return run, seconds
+
+
+def by_command(workspace: Workspace, run: Run, variables: Mapping[str, str]) -> tuple[Path, float]:
+    """The same file through the bare command, into another folder, and its seconds."""
+    output = run.folder / f"bare-{len(list(run.folder.glob('bare-*')))}"
+    command = Path(sys.executable).with_name("llamafactory-cli")
+    with (workspace.root / "bare.log").open("wb") as log:
+        began = time.perf_counter()
+        subprocess.run(
+            [command, "train", run.folder / layout.CONFIG, f"output_dir={output}"],
+            env=dict(variables),
+            stdin=subprocess.DEVNULL,
+            stdout=log,
+            stderr=subprocess.STDOUT,
+            check=True,
+        )
+        return output, time.perf_counter() - began
+
+
+def shell_environment(workspace: Workspace) -> dict[str, str]:
+    """The trainer's variables without the one that MedTune sets for the sake of speed."""
+    variables = environment(workspace)
+    del variables["GOMP_SPINCOUNT"]
+    return variables
+
+
+def differences(ours: Path, bare: Path) -> int:
+    """Logged steps with another loss or learning rate; a missing one counts."""
+    mine, theirs = read_points(ours).points, read_points(bare).points
+    unequal = sum(1 for one, other in zip(mine, theirs, strict=False) if one != other)
+    return unequal + abs(len(mine) - len(theirs))
+
+
+if __name__ == "__main__":
+    print(table(measure()))
