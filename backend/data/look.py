@@ -12,14 +12,16 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from backend.data.checks.registry import bit_of
+from backend.data.checks.registry import TWINS, bit_of
+from backend.data.checks.remedies import remedied
 from backend.data.checks.scan import findings
 from backend.data.checks.values import Finding
 from backend.data.drafts import Draft
+from backend.data.meaning.choice import COUNTED_FROM_ONE, COUNTED_FROM_ZERO, Numbering
 from backend.data.meaning.convert import compile_map
 from backend.data.meaning.detect import Detection
 from backend.data.meaning.lesson import Lesson
-from backend.data.meaning.mapping import TEMPLATED, ColumnMap
+from backend.data.meaning.mapping import TEMPLATED, ColumnMap, Role
 from backend.data.meaning.templates import check_template
 from backend.data.reading.reader import Row, RowReader
 from backend.data.recipe import Cutoff, Recipe
@@ -35,8 +37,6 @@ ALL, FOUND, LEFT_OUT, BY_HAND, UNUSABLE = "all", "found", "left_out", "by_hand",
 FILTERS = (ALL, FOUND, LEFT_OUT, BY_HAND, UNUSABLE)
 """Which rows are shown; the id of a check shows those in which it found something."""
 
-_OF_TWINS = frozenset({"exact_duplicate", "near_duplicate", "same_question"})
-
 
 @dataclass(frozen=True)
 class Look:
@@ -46,8 +46,11 @@ class Look:
         columns: How its rows are understood, found or corrected; None where no shape fits.
         fault: Why rows can't be understood in this way: a column is not chosen yet, a template
             names what there is not. None where they can, and where ``columns`` is None.
+        numbering: Of multiple choice: what the first rows say of where numbers of right options
+            count from.
         task: Its study; None where none was started.
-        study: What that found; None until it is done.
+        study: What that found. Until it is done: what was found before other repairs were chosen,
+            where it is known, else None.
         selection: What becomes of each row; None until the study is done.
         measuring: The measurement of its lengths under the draft's tokenizer; None where none was
             started, or no tokenizer is chosen.
@@ -63,6 +66,7 @@ class Look:
     columns: ColumnMap | None
     evaluation: Path | None
     fault: Problem | None = None
+    numbering: Numbering | None = None
     task: Task | None = None
     study: Study | None = None
     selection: Selection | None = None
@@ -137,10 +141,31 @@ def fault_in(columns: ColumnMap, known: Sequence[str]) -> Problem | None:
     return None
 
 
+def doubt_in(look: Look) -> Problem | None:
+    """Why numbers of right options may be counted from the wrong end, which would teach the answer
+    beside the right one in every row: rows further down contradict it, or no first row tells."""
+    columns, numbering = look.columns, look.numbering
+    if columns is None or look.fault is not None or numbering is None:
+        return None
+    column = columns.column(Role.CORRECT) or ""
+    if look.study is not None:
+        against = COUNTED_FROM_ZERO if columns.one_based else COUNTED_FROM_ONE
+        for problem, found in look.study.problem_counts():
+            if problem.key == against:
+                wrong = "one" if columns.one_based else "zero"
+                return Problem(
+                    f"data.problems.numbering_contradicted.{wrong}",
+                    {"column": column, "rows": f"{found.rows:,}", "row": found.examples[0]},
+                )
+    if numbering.numbers and not numbering.certain:
+        return Problem("data.problems.numbering_uncertain", {"column": column})
+    return None
+
+
 def request_of(look: Look) -> Request | None:
     if look.columns is None or look.fault is not None:
         return None
-    return Request(look.path, look.columns, look.evaluation)
+    return Request(look.path, look.columns, look.evaluation, look.draft.decisions.mended)
 
 
 def findings_in(look: Look, place: int, lesson: Lesson | None, cache: Path) -> tuple[Finding, ...]:
@@ -151,10 +176,11 @@ def findings_in(look: Look, place: int, lesson: Lesson | None, cache: Path) -> t
     if look.study is not None:
         twin = int(look.study.twin[place])
         for check in look.study.checks_of(place):
-            if check in _OF_TWINS:
+            if check in TWINS:
                 found.append(Finding(check, params={"row": twin}))
             if check == "evaluation_overlap" and look.evaluation is not None:
-                found += overlap_with(look.evaluation, cache, lesson)
+                taught = remedied(lesson, look.draft.decisions.mended)
+                found += overlap_with(look.evaluation, cache, taught, lesson)
     return tuple(found)
 
 

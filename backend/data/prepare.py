@@ -60,6 +60,7 @@ class Plan:
 
     Attributes:
         stamp: By what a change of the source is recognised, from before it was studied.
+        study: Of the rows as the recipe mends them, which decides what is a duplicate.
         over: Which rows are dropped since they are over the recipe's cutoff; None where none are.
     """
 

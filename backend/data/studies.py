@@ -1,7 +1,8 @@
 """Studies of files: started as tasks, kept in the workspace's cache, read from there.
 
-One study is one file as it is now, under one column map and one evaluation file; asking for the
-same again finds it. What a person decides about findings needs no new study.
+One study is one file as it is now, under one column map, one evaluation file and one set of
+repairs and masks, since rows are compared as they are taught; asking for the same again finds it.
+Which rows a person leaves out or keeps needs no new study.
 """
 
 from __future__ import annotations
@@ -33,7 +34,7 @@ from backend.errors import DataError
 from backend.problems import Problem
 from backend.workspace import Workspace
 
-VERSION = 1
+VERSION = 2
 """Counts up when a study finds other things in the same file; older ones are then not used."""
 
 KEPT = 16
@@ -46,11 +47,13 @@ class Request:
 
     Attributes:
         evaluation: File of the rows on which a model will be scored; None where none is chosen.
+        mended: Ids of the checks whose repairs and masks are applied.
     """
 
     source: Path
     columns: ColumnMap
     evaluation: Path | None = None
+    mended: tuple[str, ...] = ()
 
     def asked(self, cache: Path) -> dict[str, Any]:
         """As a task's request; the same for the same content and checks only."""
@@ -62,6 +65,7 @@ class Request:
             "columns": self.columns.to_json(),
             "evaluation": str(self.evaluation) if self.evaluation else "",
             "evaluation_stamp": _stamp(self.evaluation) if self.evaluation else [],
+            "mended": list(self.mended),
             "checks": [check.id for check in CHECKS],
             "version": VERSION,
         }
@@ -151,7 +155,13 @@ def _study(asked: Mapping[str, Any], progress: Progress) -> Study:
     if asked["evaluation"]:
         progress("evaluation", 0, 0)
         evaluation = _evaluation(Path(asked["evaluation"]), cache)
-    job = Job(Path(asked["source"]), cache, ColumnMap.from_json(asked["columns"]), evaluation)
+    job = Job(
+        source=Path(asked["source"]),
+        cache=cache,
+        columns=ColumnMap.from_json(asked["columns"]),
+        evaluation=evaluation,
+        mended=tuple(asked["mended"]),
+    )
     return study(job, progress)
 
 
@@ -165,11 +175,12 @@ def _evaluation(path: Path, cache: Path) -> Evaluation:
     )
 
 
-def overlap_with(path: Path, cache: Path, lesson: Lesson) -> list[Finding]:
-    """What a lesson has in common with an evaluation file; nothing where that can't be read now."""
+def overlap_with(path: Path, cache: Path, *lessons: Lesson) -> list[Finding]:
+    """What the first of some lessons that has anything in common with an evaluation file has;
+    nothing where that can't be read now."""
     with suppress(DataError):
-        found = _remembered(path, cache, tuple(_stamp(path))).find(lesson)
-        return [found] if found else []
+        evaluation = _remembered(path, cache, tuple(_stamp(path)))
+        return list(filter(None, map(evaluation.find, lessons)))[:1]
     return []
 
 

@@ -57,6 +57,10 @@ CHECKS: tuple[Check, ...] = (
 """In the order in which they are shown; a check's place is its bit in the flags of a row
 (uint32)."""
 
+TWINS = ("exact_duplicate", "same_question", "near_duplicate")
+"""The checks that find an earlier row which a row repeats; a row has the flag of the first of them
+only."""
+
 _PLACES = {check.id: place for place, check in enumerate(CHECKS)}
 
 
