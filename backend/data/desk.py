@@ -7,6 +7,7 @@ Each answer is made from the file, its draft and its study, all of them on disk.
 from __future__ import annotations
 
 import random
+import time
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
@@ -38,7 +39,7 @@ from backend.data.meaning.detect import (
     numbering_in,
 )
 from backend.data.meaning.mapping import ColumnMap, Shape
-from backend.data.reading.reader import Row, RowReader, Stamp
+from backend.data.reading.reader import Found, Row, RowReader, Stamp
 from backend.data.studies import (
     Request,
     cancel_study,
@@ -52,6 +53,9 @@ from backend.errors import DataError, LibraryError
 from backend.library.datasets import ready_raw_dataset
 from backend.library.models import find_model
 from backend.workspace import Workspace
+
+SEARCH_SECONDS = 1.0
+"""So long a search goes on before it says how far it came."""
 
 SETTLED_SECONDS = 1.5
 """A draft that was not changed for so long is taken for settled."""
@@ -148,6 +152,10 @@ class Desk:
             raise DataError("data.errors.lengths_lost")
         return self._measuring.folder(request)
 
+    def draft(self, source_id: str) -> Draft:
+        """What was decided about a file so far."""
+        return read_draft(self._workspace, source_id)
+
     def change(self, source_id: str, change: Callable[[Draft], Draft]) -> None:
         """Change what was decided about a file.
 
@@ -191,7 +199,7 @@ class Desk:
     def _seen(self, look: Look, row: Row, convert: Callable[[Row], Converted] | None) -> SeenRow:
         one = convert(row) if convert else Converted(row, None, row.problem)
         place = row.number - 1
-        found = findings_in(look, place, one.lesson, self._workspace.cache)
+        found = findings_in(look, row, one.lesson, self._workspace.cache)
         return SeenRow(
             row=row,
             lesson=one.lesson and remedied(one.lesson, look.draft.decisions.mended),
@@ -209,6 +217,29 @@ class Desk:
         places = np.flatnonzero(hit)
         first = int(np.searchsorted(places, start - 1))
         return [int(place) + 1 for place in places[first : first + size]]
+
+    def search(self, look: Look, only: str, words: str, start: int, limit: int) -> Found:
+        """Up to ``limit`` rows with some words from row ``start`` on, of those a filter shows.
+
+        Takes about a second at most; what was reached by then is told.
+
+        Raises:
+            DataError: the file changed, or can't be read any more.
+        """
+        hit = filtered(look, only)
+        if hit is None:
+            return look.reader.search(words, start=start, limit=limit)
+        until = time.monotonic() + SEARCH_SECONDS
+        rows: list[int] = []
+        reached = start - 1
+        while len(rows) < limit and reached < look.reader.count:
+            left = until - time.monotonic()
+            if left <= 0:
+                break
+            found = look.reader.search(words, start=reached + 1, seconds=left)
+            rows += [row for row in found.rows if hit[row - 1]]
+            reached = found.reached
+        return Found(rows[:limit], rows[limit - 1] if len(rows) >= limit else reached)
 
     def before(self, look: Look, only: str, start: int, size: int) -> int:
         """Number of the row ``size`` places before ``start``, of those that a filter shows."""

@@ -11,7 +11,7 @@ import os
 import shutil
 from collections.abc import Mapping
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import lru_cache
 from hashlib import blake2b
 from pathlib import Path
@@ -111,8 +111,9 @@ def study_in(task: Task) -> Study:
 @lru_cache(maxsize=4)
 def _load(folder: Path, _written: int) -> Study:
     task = read_task(folder)
-    problems = task.result["problems"] if task else []
-    return Study.load(folder, [Problem(one["key"], one["params"]) for one in problems])
+    said = task.result if task else {"problems": [], "compared": None}
+    problems = [Problem(one["key"], one["params"]) for one in said["problems"]]
+    return Study.load(folder, problems, said["compared"] and tuple(said["compared"]))
 
 
 def obtain_study(workspace: Workspace, request: Request, progress: Progress) -> Study:
@@ -132,7 +133,10 @@ def do_study(folder: Path, asked: Mapping[str, Any], progress: Progress) -> dict
     """Do a task that ``start_study`` asked for; returns its result."""
     found = _study(asked, progress)
     found.save(folder)
-    return {"problems": [{"key": one.key, "params": dict(one.params)} for one in found.problems]}
+    return {
+        "problems": [{"key": one.key, "params": dict(one.params)} for one in found.problems],
+        "compared": found.compared,
+    }
 
 
 def columns_of(reader: RowReader) -> ColumnMap:
@@ -151,10 +155,11 @@ def columns_of(reader: RowReader) -> ColumnMap:
 
 def _study(asked: Mapping[str, Any], progress: Progress) -> Study:
     cache = Path(asked["cache"])
-    evaluation = None
+    evaluation = compared = None
     if asked["evaluation"]:
         progress("evaluation", 0, 0)
-        evaluation = _evaluation(Path(asked["evaluation"]), cache)
+        evaluation, rows = _evaluation(Path(asked["evaluation"]), cache)
+        compared = (len(evaluation), rows)
     job = Job(
         source=Path(asked["source"]),
         cache=cache,
@@ -162,17 +167,24 @@ def _study(asked: Mapping[str, Any], progress: Progress) -> Study:
         evaluation=evaluation,
         mended=tuple(asked["mended"]),
     )
-    return study(job, progress)
+    return replace(study(job, progress), compared=compared)
 
 
-def _evaluation(path: Path, cache: Path) -> Evaluation:
-    """The questions and answers of an evaluation file, whatever its shape."""
+def _evaluation(path: Path, cache: Path) -> tuple[Evaluation, int]:
+    """The questions and answers of an evaluation file, whatever its shape, and all its rows.
+
+    Raises:
+        DataError: it can't be read, or no row has any: silence would look like no overlap.
+    """
     reader = RowReader.open(path, cache=cache)
     convert = compile_map(columns_of(reader))
     lessons = ((row.number, convert(row).lesson) for row in reader)
-    return Evaluation.of(
+    found = Evaluation.of(
         (number, f"{lesson.question}\n{lesson.output}") for number, lesson in lessons if lesson
     )
+    if not len(found):
+        raise DataError("data.errors.evaluation_unusable", name=path.name, count=reader.count)
+    return found, reader.count
 
 
 def overlap_with(path: Path, cache: Path, *lessons: Lesson) -> list[Finding]:
@@ -187,7 +199,7 @@ def overlap_with(path: Path, cache: Path, *lessons: Lesson) -> list[Finding]:
 @lru_cache(maxsize=1)
 def _remembered(path: Path, cache: Path, _stamp: tuple[int, ...]) -> Evaluation:
     """It takes a second for some thousand rows; a person looks at one row after another."""
-    return _evaluation(path, cache)
+    return _evaluation(path, cache)[0]
 
 
 # --- The cache ----------------------------------------------------------------------------------

@@ -22,6 +22,7 @@ from numpy.typing import NDArray
 
 from backend.data.checks.duplicates import Duplicates, Sketches, find_duplicates
 from backend.data.checks.overlap import Evaluation
+from backend.data.checks.reading import flags_of_notes
 from backend.data.checks.registry import bit_of, flag_of
 from backend.data.checks.remedies import remedied
 from backend.data.checks.scan import flags
@@ -182,7 +183,7 @@ def _study_range(job: Job, reader: RowReader, first: int, end: int) -> _Part:
         if one.lesson is None:
             part.problems[place] = one.problem or Problem("data.problems.unusable")
             continue
-        found = flags(one.lesson)
+        found = flags(one.lesson) | flags_of_notes(row.notes)
         taught = remedied(one.lesson, job.mended) if found & mending else one.lesson
         if job.evaluation is not None and _overlaps(job.evaluation, one.lesson, taught):
             found |= overlap_bit

@@ -62,6 +62,8 @@ class Study:
             or whose question it repeats; 0 where there is none.
         group: int64 a row: rows of one group (duplicates, one question) share a number and go
             to one side of a split. The same file gives the same numbers.
+        compared: Of an evaluation file the rows that were looked for, and all its rows; None where
+            none is chosen.
     """
 
     problems: tuple[Problem, ...]
@@ -69,6 +71,7 @@ class Study:
     flags: NDArray[np.uint32]
     twin: NDArray[np.int32]
     group: NDArray[np.int64]
+    compared: tuple[int, int] | None = None
 
     @property
     def rows(self) -> int:
@@ -113,7 +116,12 @@ class Study:
             np.save(folder / f"{name}.npy", getattr(self, name))
 
     @classmethod
-    def load(cls, folder: Path, problems: Sequence[Problem]) -> Study:
+    def load(
+        cls,
+        folder: Path,
+        problems: Sequence[Problem],
+        compared: tuple[int, int] | None = None,
+    ) -> Study:
         """What ``save`` wrote; only what is looked at is read.
 
         Raises:
@@ -122,7 +130,7 @@ class Study:
         arrays: dict[str, Any] = {
             name: np.load(folder / f"{name}.npy", mmap_mode="r") for name in _ARRAYS
         }
-        return cls(problems=tuple(problems), **arrays)
+        return cls(problems=tuple(problems), compared=compared, **arrays)
 
 
 _ARRAYS = ("problem", "flags", "twin", "group")

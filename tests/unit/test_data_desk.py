@@ -460,7 +460,9 @@ def test_a_draft_whose_evaluation_file_vanished(workspace: Workspace, desk: Desk
     desk.change(ID, lambda draft: replace(draft, evaluation="exam.json"))
     (workspace.raw_datasets / "exam.json").unlink()
     look = desk.look(ID)
-    assert (look.evaluation, look.recipe.evaluation) == (None, "")
+    assert look.evaluation is None and look.evaluation_gone
+    with pytest.raises(DataError, match="“exam.json” is not there any more"):
+        _ = look.recipe
     assert look.draft.evaluation == "exam.json", "it may come back"
     assert studied(workspace, desk).selection is not None
 

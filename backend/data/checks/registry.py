@@ -42,6 +42,9 @@ CHECKS: tuple[Check, ...] = (
     Check("repetition", Remedy.EXCLUDE, advised=True),
     Check("very_short", Remedy.EXCLUDE, advised=False),
     Check("very_long", Remedy.EXCLUDE, advised=False),
+    # Found when the file is read, before anything is made of the row.
+    Check("duplicate_keys", Remedy.EXCLUDE, advised=False),
+    Check("not_numbers", Remedy.EXCLUDE, advised=False),
     Check("pii_cn_id", Remedy.MASK, advised=True),
     Check("pii_phone", Remedy.MASK, advised=True),
     Check("pii_email", Remedy.MASK, advised=True),
