@@ -172,12 +172,18 @@ def test_questions_that_become_one_stay_on_one_side(
 
 
 def test_same_input_and_recipe_give_the_same_bytes(tmp_path: Path) -> None:
-    path = source_of(tmp_path, [*medical_rows(60), {"Question": 1}])
+    """All of them: report and card had the time and the place in them, so that two people could not
+    tell whether they have the same dataset.
+    """
     made = []
     for name in ("one", "two"):
         workspace = Workspace.open(tmp_path / name)
-        folder = prepare_now(workspace, path, PrepareSettings("x", 0.2)).folder
-        made.append([(folder / file).read_bytes() for file in FILES[:3]])
+        path = source_of(workspace.raw_datasets, [*medical_rows(60), {"Question": 1}])
+        prepared = prepare_now(workspace, path, PrepareSettings("x", 0.2))
+        os.utime(prepared.folder / "report.json", (0, 0) if name == "one" else None)
+        made.append([(prepared.folder / file).read_bytes() for file in FILES])
+        assert prepared.report.source == "datasets/raw/source.json"
+        assert (prepared.created == "1970-01-01T00:00:00+00:00") is (name == "one")
     assert made[0] == made[1] and all(made[0])
 
 

@@ -143,7 +143,7 @@ def _card(one: PreparedDataset, language: str) -> PreparedCard:
         left_out=report.left_out_rows,
         mended=report.mended,
         source=report.source,
-        created=report.created.replace("T", " ")[:16],
+        created=one.created.replace("T", " ")[:16],
         about=text(language, f"data.targets.{report.target.value}"),
     )
 
