@@ -48,8 +48,11 @@ class PreparedDataset:
 
     @property
     def created(self) -> str:
-        """When it was prepared, ISO 8601 in UTC: its report is written once."""
-        written = (self.folder / REPORT_FILE).stat().st_mtime
+        """When its report was written, ISO 8601 in UTC; empty where that is gone."""
+        try:
+            written = (self.folder / REPORT_FILE).stat().st_mtime
+        except OSError:  # deleted by another page just now
+            return ""
         return datetime.fromtimestamp(written, UTC).isoformat(timespec="seconds")
 
     @property
