@@ -179,7 +179,7 @@ def probed(host: str, port: int) -> int:
 
 
 def probe_option() -> int:
-    """With SO_REUSEADDR a port whose last connections are in TIME_WAIT is free, as it is for a server.
+    """With SO_REUSEADDR a port whose last connections are in TIME_WAIT is free, as for a server.
 
     On Windows the same option binds a port that another program listens on; what refuses that has
     a name that only Windows knows.

@@ -86,7 +86,7 @@ class Person:
         """A message says it; it is then closed."""
         toast = self.page.locator(".toast-body").filter(has_text=words).first
         expect(toast).to_be_visible(timeout=PATIENCE)
-        # Without waiting for it to stand still: it flies in, and on a busy machine has gone by then.
+        # Without waiting for it to stand still: it flies in, and on a busy machine is gone by then.
         toast.get_by_role("button").first.dispatch_event("click")
         expect(toast).to_be_hidden()
 

@@ -12,7 +12,7 @@ from backend.services import Services
 from backend.text import text
 from backend.training.metrics import read_points
 from backend.training.runs import Run, RunState, find_run, list_runs
-from ui.components.form import Form
+from ui.components.form import Form, choice_words
 from ui.components.live_chart import build_live_chart
 from ui.components.run_view import checkpoints_table, log_view, state_words, status_card
 from ui.components.slot import slot
@@ -211,7 +211,10 @@ def plan_card(values: dict[str, Any], language: str) -> Any:
         [
             (text(language, "fields.model.label"), values["model"]),
             (text(language, "fields.dataset.label"), values["dataset"]),
-            (text(language, "fields.finetuning_type.label"), values["finetuning_type"]),
+            (
+                text(language, "fields.finetuning_type.label"),
+                choice_words("finetuning_type", values["finetuning_type"], language),
+            ),
             (text(language, "fields.template.label"), values["template"] or "–"),
         ]
     )
