@@ -64,7 +64,7 @@ def test_from_a_medical_o1_file_to_two_checkpoints_side_by_side(
     watches_training(me, workspace, run="first")
     reads_the_log(me, workspace, run="first")
     compares(me, run="first")
-    stops_an_answer(me)
+    stops_an_answer(me, medtune)
     unloads(me, medtune)
     assert medical_o1.read_bytes() == before
     assert not medtune.loaded() & HEAVY
@@ -178,22 +178,21 @@ def compares(me: Person, *, run: str) -> None:
     assert len(thought.locator(":scope > div").last.inner_text()) > 10
 
 
-def stops_an_answer(me: Person) -> None:
-    """One that would go on to its limit: at this temperature the model finds no end."""
+def stops_an_answer(me: Person, medtune: Watched) -> None:
+    """The demo model answers in a second; its engine is held, so that there is time to stop it."""
     me.presses("chat-clear")
     expect(me.sees("column-1-stats")).not_to_contain_text("tokens")
-    me.sees("chat-greedy").locator("input").uncheck()
-    for field, value in (("temperature", "2"), ("top_p", "1"), ("max_tokens", "1500")):
-        me.types(f"chat-{field}", value)
-    me.types("chat-question", "What lowers a fever?")
-    me.presses("chat-send")
-    expect(me.thoughts(1)).to_have_count(1, timeout=PATIENCE)
-    me.presses("chat-stop")
-    for number in (1, 2, 3, 4):
-        stats = me.sees(f"column-{number}-stats")
-        expect(stats).to_contain_text(re.compile("stopped|ended by itself"), timeout=PATIENCE)
-    said = [me.sees(f"column-{number}-stats").inner_text() for number in (1, 2, 3, 4)]
-    assert any("stopped" in one for one in said), said
+    (engine,) = engines(medtune)
+    engine.suspend()
+    try:
+        me.types("chat-question", "What lowers a fever?")
+        me.presses("chat-send")
+        expect(me.sees("column-4-chat")).to_contain_text("What lowers a fever?")
+        me.presses("chat-stop")
+        for number in (1, 2, 3, 4):
+            expect(me.sees(f"column-{number}-stats")).to_contain_text("stopped")
+    finally:
+        engine.resume()
 
 
 def unloads(me: Person, medtune: Watched) -> None:
