@@ -143,7 +143,7 @@ def watches_training(me: Person, workspace: Workspace, *, run: str) -> None:
 def reads_the_log(me: Person, workspace: Workspace, *, run: str) -> None:
     me.opens_all_folds()
     log = me.sees("run-log").locator("pre")
-    expect(log).to_contain_text("Running training", timeout=PATIENCE)
+    expect(log).to_contain_text("train_runtime")
     last = log_tail(find_run(workspace, run)).strip().splitlines()[-1]
     expect(log).to_contain_text(last)
 
