@@ -19,7 +19,7 @@ from tests.conftest import ROOT
 def run(code: str, folder: Path) -> subprocess.CompletedProcess[str]:
     """Python that may use the worker's names, in a process that it may end."""
     return subprocess.run(
-        [sys.executable, "-c", f"from backend.workers.train import *\n{code}", str(folder)],
+        [sys.executable, "-c", f"from backend.workers.train import *\nfrom backend.workers.train_end import *\n{code}", str(folder)],
         cwd=ROOT, capture_output=True, text=True, timeout=60,
     )  # fmt: skip
 
