@@ -21,7 +21,7 @@ from tests.fakes.ready_workspace import VALUES, make_ready
 from tests.fakes.trainers import end_trainers, wait_until
 
 DISK_BYTES = 200_000_000
-SECONDS = 200.0
+SECONDS = 300.0
 
 VALUES_FULL = {**VALUES, "max_steps": 60, "save_steps": 20, "run_name": "full"}
 
