@@ -52,6 +52,7 @@ class Services:
         if sole is None:
             close_to_writing(workspace.root)
             return replace(services, read_only=True)
+        close_to_writing(workspace.root, open_again=True)
         pump = Pump(services.supervisor)
         pump.start()
         return replace(services, sole=sole, pump=pump)

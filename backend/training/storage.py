@@ -14,6 +14,8 @@ from backend.training.checkpoints import FINAL, STATE, Checkpoint, faults, list_
 from backend.training.metrics import finite, whole_number
 from backend.training.runs import Run, past_attempts
 
+_DELETING = ".deleting-"
+
 
 @dataclass(frozen=True)
 class Storage:
@@ -73,7 +75,8 @@ def superfluous(run: Run) -> list[Path]:
     best = best_checkpoint(run)
     kept = {last.name, best.name if best else last.name}
     old = [path for past in past_attempts(run.folder) for path in past.glob("checkpoint-*")]
-    return [one.path for one in found if one.name not in kept] + old
+    half_deleted = list(run.folder.glob(f"{_DELETING}*"))
+    return [one.path for one in found if one.name not in kept] + old + half_deleted
 
 
 def remove(folders: Sequence[Path]) -> int:
@@ -87,7 +90,7 @@ def remove(folders: Sequence[Path]) -> int:
     freed = 0
     for folder in folders:
         freed += size_of(folder)
-        hidden = folder.with_name(f".deleting-{folder.name}")
+        hidden = folder.with_name(f"{_DELETING}{folder.name}")
         if hidden.exists():
             shutil.rmtree(hidden)
         folder.rename(hidden)
@@ -110,6 +113,8 @@ def _evaluations(folder: Path, checkpoints: Sequence[Checkpoint]) -> dict[int, f
         state = read_json(path)
         history = state.get("log_history") if isinstance(state, dict) else None
         for entry in history if isinstance(history, list) else ():
+            if not isinstance(entry, dict):
+                continue
             step, loss = whole_number(entry.get("step")), finite(entry.get("eval_loss"))
             if step is not None and loss is not None:
                 losses.setdefault(step, loss)

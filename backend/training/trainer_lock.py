@@ -52,10 +52,13 @@ def claim(folder: Path) -> bool:
     Of several processes under torchrun only the first does so, for the launcher that holds all.
 
     Returns:
-        Whether this is the folder's one trainer; one that is not must leave without a word there.
+        Whether this is the trainer of a run that has not ended; one that is not must leave without
+        a word there.
     """
     launched = "LOCAL_RANK" in os.environ
     if not _inherit() and not launched and TrainerLock.take(folder) is None:
+        return False
+    if (folder / layout.EXIT).exists():  # it was cancelled at the last moment, or has ended
         return False
     process = ProcessId.of(os.getppid() if launched else os.getpid())
     if process is not None:

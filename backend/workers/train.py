@@ -79,7 +79,7 @@ def main() -> None:
     gate = Gate(folder)
     if is_first():
         if not trainer_lock.claim(folder):
-            sys.exit("another trainer is at work in this folder")
+            sys.exit("the run has ended, or another trainer is at work in this folder")
         take_exit_room(folder)
         gate.watch()
         threading.Thread(target=_hash_data, args=(folder,), name="hash data", daemon=True).start()

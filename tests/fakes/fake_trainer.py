@@ -33,7 +33,7 @@ def main() -> None:
     if options.silent_seconds:  # Python itself may take a while to start
         time.sleep(options.silent_seconds)
     if not trainer_lock.claim(folder):
-        sys.exit("another trainer is at work in this folder")
+        sys.exit("the run has ended, or another trainer is at work in this folder")
     with (folder / STARTS).open("a", encoding="utf-8") as file:
         file.write(f"{os.getpid()}\n")
     if options.deaf:
