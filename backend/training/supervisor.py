@@ -2,8 +2,7 @@
 
 A trainer is a process of its own in a session of its own; it outlives the dashboard that started
 it. What the supervisor knows about runs it reads from their folders (``runs.py``), so that after a
-restart, or in a second one, it is the same. Whatever changes a run's place in the queue, starts a
-trainer or takes a folder away does so under one lock.
+restart it is the same. Whatever queues, starts or deletes does so under one lock.
 """
 
 from __future__ import annotations
@@ -38,12 +37,7 @@ _LOCK_SECONDS = 20.0
 
 
 class Supervisor:
-    """Runs of one workspace.
-
-    Args:
-        workspace: Where the runs are.
-        command: The trainer's command; tests give a quick one.
-    """
+    """Runs of one workspace; ``command`` is the trainer's, tests give a quick one."""
 
     def __init__(self, workspace: Workspace, *, command: Sequence[str] = TRAINER) -> None:
         self._workspace = workspace
