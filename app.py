@@ -115,7 +115,9 @@ def serve(options: argparse.Namespace, language: str) -> int:
     from backend.services import Services
     from ui.dashboard import build_dashboard, launch
 
-    services = Services.of(workspace)
+    services = Services.open(workspace)
+    if services.read_only:
+        print(text(language, "workspace.read_only", folder=workspace.root), flush=True)
     page = build_dashboard(services, language=language)
     address = launch(
         page, host=options.host, port=port, auth=auth, open_browser=not options.no_browser

@@ -10,6 +10,7 @@ from backend.training.runs import Checkpoint, Progress, Run, RunState, log_tail,
 from ui.html import Safe, badge, count, duration, element, empty, facts, figure, join, table
 
 TONES = {
+    RunState.QUEUED: "quiet",
     RunState.STARTING: "busy",
     RunState.RUNNING: "busy",
     RunState.STOPPING: "busy",
@@ -36,6 +37,8 @@ def status_card(run: Run, language: str) -> Safe:
     pieces = [head]
     if run.failure is not None:
         pieces.append(element("p", run.failure.sentence(language), cls="mt-bad"))
+    elif run.state is RunState.QUEUED:
+        pieces.append(element("p", text(language, "training.queued"), cls="mt-quiet"))
     elif run.state is RunState.STARTING:
         pieces.append(element("p", text(language, "training.starting"), cls="mt-quiet"))
     elif run.state is RunState.STOPPING:

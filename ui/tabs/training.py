@@ -177,14 +177,13 @@ def run_view(run: Run | None, language: str) -> list[Any]:
             chart_value(None, language),
             "",
         ]
-    active = run.state.active
     stopping = run.state is RunState.STOPPING
     checkpoints = run.checkpoints()
     return [
         status_card(run, language),
         gr.update(
-            interactive=active,
-            value=text(language, "training.end_now" if stopping else "training.stop"),
+            interactive=run.state.pending,
+            value=text(language, stop_key(run)),
         ),
         checkpoints_table(checkpoints, language),
         gr.update(interactive=any(one.complete for one in checkpoints)),
@@ -192,6 +191,13 @@ def run_view(run: Run | None, language: str) -> list[Any]:
         chart_value(run, language),
         run.id if stopping else "",
     ]
+
+
+def stop_key(run: Run) -> str:
+    """What the stop button offers."""
+    if run.state is RunState.QUEUED:
+        return "training.cancel"
+    return "training.end_now" if run.state is RunState.STOPPING else "training.stop"
 
 
 def chart_value(run: Run | None, language: str) -> dict[str, Any]:
