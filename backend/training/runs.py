@@ -72,15 +72,11 @@ class Run:
 
     @property
     def failure(self) -> Problem | None:
-        """Why the run failed or broke off, with the line of evidence; else None."""
-        if self.state is RunState.INTERRUPTED:
-            return Problem("training.failures.interrupted")
-        if self.state is not RunState.FAILED:
-            return None
-        line = _exit(self.folder).get("error") or logs.last_words(self.folder)
-        if line:
-            return Problem("training.failures.error", {"line": str(line)})
-        return Problem("training.failures.silent", {"code": str(self.exit_code)})
+        """Why the run failed or broke off; else None. ``failures.explain`` has the evidence."""
+        from backend.training.failures import explain  # its table takes a moment, and few need it
+
+        explanation = explain(self)
+        return explanation.problem if explanation else None
 
     def checkpoints(self) -> list[Checkpoint]:
         """What can be loaded from this run, by step; ``final`` last."""
