@@ -175,7 +175,7 @@ def test_the_numbers_of_a_gpu_that_ran_out(tmp_path: Path) -> None:
 def test_a_general_error_gives_way_to_its_cause_in_the_log(tmp_path: Path) -> None:
     """datasets names the row in a line of its own and then raises an error that says nothing."""
     row = (
-        "Failed to load JSON from file '/d/data.jsonl' with error <class 'pyarrow.lib.ArrowInvalid'>"
+        "Failed to load JSON from file '/d/x.jsonl' with error <class 'pyarrow.lib.ArrowInvalid'>"
         ": JSON parse error: Missing a comma or '}' after an object member. in row 17"
     )
     general = "DatasetGenerationError: An error occurred while generating the dataset"
