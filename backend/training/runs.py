@@ -83,21 +83,11 @@ class Run:
 
     @property
     def failure(self) -> Problem | None:
-        """Why the run failed or broke off, with the line of evidence; else None."""
-        if self.state is RunState.INTERRUPTED:
-            return Problem("training.failures.interrupted")
-        if self.state is not RunState.FAILED:
-            return None
-        ended = _exit(self.folder)
-        match ended.get("problem"):
-            case {"key": str(key), "params": dict(params)}:
-                return Problem(key, params)
-        line = ended.get("error") or logs.last_words(self.folder)
-        if line and ended.get("full") is True:
-            return Problem("training.failures.disk_full", {"line": str(line)})
-        if line:
-            return Problem("training.failures.error", {"line": str(line)})
-        return Problem("training.failures.silent", {"code": str(self.exit_code)})
+        """Why the run failed or broke off; else None. ``failures.explain`` has the evidence."""
+        from backend.training.failures import explain  # its table takes a moment, and few need it
+
+        explanation = explain(self)
+        return explanation.problem if explanation else None
 
     @property
     def checkpoint_asked(self) -> bool:

@@ -207,7 +207,7 @@ def test_a_disk_that_fills_while_a_checkpoint_is_saved(tmp_path: Path) -> None:
     played = subprocess.run([*small_disk, *program], cwd=ROOT, capture_output=True, text=True)
     assert played.returncode == 0, played.stderr
     seen = json.loads(played.stdout.splitlines()[-1])
-    assert seen["state"] == "failed" and seen["problem"] == "training.failures.disk_full"
+    assert seen["state"] == "failed" and seen["problem"] == "training.failures.disk_full.full"
     assert seen["sentences"] and all(seen["sentences"])
     assert seen["whole"] and seen["newest_whole"] == seen["whole"][-1]
     assert seen["after"] == "finished", "with room made it goes on from there"
