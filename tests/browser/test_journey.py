@@ -14,7 +14,7 @@ from playwright.sync_api import expect
 
 from backend.files import read_json
 from backend.training.metrics import read_points
-from backend.training.runs import find_run, log_tail
+from backend.training.runs import find_run, list_runs, log_tail
 from backend.workspace import Workspace
 from tests.browser.conftest import Open, wait_until
 from tests.browser.person import PATIENCE, PREPARING, Person
@@ -120,9 +120,9 @@ def watches_training(me: Person, workspace: Workspace, *, run: str) -> None:
     me.presses("run-start")
     status = me.sees("run-status").locator(".mt-run")
     expect(status).to_have_attribute("data-state", "running", timeout=TRAINING)
-    # The same name is taken as well; what is said first is what keeps anything from starting.
+    # Another start would be queued; of the same name it is refused, and the run is left alone.
     me.presses("run-start")
-    me.is_told(f"The run “{run}” is still going")
+    me.is_told(f"There is already a run named “{run}”")
     chart = me.sees("tab-training").locator(".mt-chart")
     expect(chart).not_to_have_attribute("data-points", "0", timeout=TRAINING)
     # A reload in the middle: the run is still there and still moving.
@@ -136,8 +136,7 @@ def watches_training(me: Person, workspace: Workspace, *, run: str) -> None:
     expect(chart).to_have_attribute("data-points", "30", timeout=PATIENCE)
     assert me.losses_on_the_chart() == [point["loss"] for point in points]
     expect(me.sees("run-checkpoints")).to_contain_text("checkpoint-20")
-    me.presses("run-start")
-    me.is_told(f"There is already a run named “{run}”")
+    assert [one.id for one in list_runs(workspace)] == [run]
 
 
 def reads_the_log(me: Person, workspace: Workspace, *, run: str) -> None:
