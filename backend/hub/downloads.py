@@ -22,6 +22,7 @@ from filelock import FileLock, Timeout
 from backend.errors import DownloadError
 from backend.files import write_json
 from backend.hub import jobs
+from backend.hub.asking import within
 from backend.hub.clients import client_of
 from backend.hub.jobs import Job, JobState, Patience, Request, find_job, job_id, list_jobs
 from backend.hub.plan import Plan, check_room, is_pickle, plan_of
@@ -65,7 +66,8 @@ class Downloads:
             token=self.settings.token(endpoint),
             cache=self._workspace.cache,
         )
-        return plan_of(self._workspace, client.listing(repository))
+        listing = within(lambda: client.listing(repository), endpoint=endpoint)
+        return plan_of(self._workspace, listing)
 
     def jobs(self) -> list[Job]:
         """All downloads, the newest first."""

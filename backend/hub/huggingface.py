@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import Any, BinaryIO
 
 from backend.errors import DownloadError
+from backend.hub.asking import SILENCE
 from backend.hub.failures import Transient
 from backend.hub.repository import Listing, RemoteFile, Repository, checked_files
 from backend.library.hashing import hash_file
@@ -65,6 +66,7 @@ class HuggingFace:
             repository.id,
             repo_type=repository.kind,
             revision=repository.revision or None,
+            timeout=SILENCE,  # the client's own is none
             files_metadata=True,
         )
         files = checked_files(_remote(one) for one in info.siblings or ())

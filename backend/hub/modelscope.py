@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any, TypeGuard
 
 from backend.errors import DownloadError
+from backend.hub.asking import SILENCE
 from backend.hub.failures import Transient
 from backend.hub.repository import Listing, RemoteFile, Repository, checked_files
 
@@ -236,17 +237,19 @@ def _is_of_the_disk(error: BaseException | None) -> TypeGuard[OSError]:
 def _answer_soon(legacy: Any) -> None:
     """Let questions about a repository fail while a person waits for the page.
 
-    The client waits for as long as a hub's Retry-After says, an hour if it says so. There is no
-    setting for that.
+    The client waits for as long as a hub's Retry-After says, an hour if it says so, and a minute
+    for each of six tries on a line that is silent. There is no setting for the first.
     """
     from requests.adapters import HTTPAdapter, Retry  # type: ignore[attr-defined]
 
     retry = Retry(
         total=2,
+        read=0,
         backoff_factor=0.5,
         status_forcelist=[500, 502, 503, 504],
         respect_retry_after_header=False,
     )
+    legacy._timeout = (SILENCE / 2, SILENCE)
     for scheme in ("https://", "http://"):
         legacy._session.mount(scheme, HTTPAdapter(max_retries=retry))
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 
 from backend.errors import DownloadError
+from backend.hub import asking
 from backend.hub.jobs import Job
 from backend.text import LANGUAGES
 from tests.fakes.hub import ANY_FILE, INFO, LISTING, REVISIONS
@@ -219,3 +220,22 @@ def test_a_hub_that_can_not_list(desk: Desk, status: int, key: str) -> None:
 def test_no_hub_at_the_address(desk: Desk) -> None:
     desk.settings.change(desk.name, endpoint="http://127.0.0.1:9", token=None, keep=False)
     assert "127.0.0.1:9" in str(refused(desk, "hub.errors.unreachable"))
+
+
+@BOTH_HUBS
+@pytest.mark.parametrize("fault", [{"stall_after": 0}, {"delay": 600}, {"rate": 20}])
+def test_a_hub_that_stalls_while_it_lists(
+    desk: Desk, monkeypatch: pytest.MonkeyPatch, fault: dict[str, float]
+) -> None:
+    """Hugging Face was asked without a time limit, and ModelScope three times a minute for each of
+    three questions: one mirror that took connections and said nothing kept "Show files" busy for
+    every window, for ever. A byte now and then is no answer either."""
+    monkeypatch.setattr(asking, "SECONDS", 0.5)
+    desk.serve(CONTENT)
+    for what in (LISTING, REVISIONS, INFO) if desk.name == "modelscope" else (LISTING,):
+        trouble = desk.hub.fault(MODEL, what, **fault)
+        error = refused(desk, "hub.errors.timed_out")
+        assert desk.hub.url in str(error) and trouble.hits
+        trouble.end()
+    monkeypatch.undo()
+    desk.plan()

@@ -141,3 +141,19 @@ def test_a_pause_that_the_hub_asks_for(
     with pytest.raises(Transient) as limited:
         fetch(lambda _: httpx.Response(429, headers={"Retry-After": said}))
     assert limited.value.key == "hub.errors.rate_limited" and limited.value.retry_after == waited
+
+
+def test_a_listing_is_not_waited_for_without_end(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The client's session has no time limit, and a listing was asked for without one."""
+    limits: list[float] = []
+
+    def answer(request: httpx.Request) -> httpx.Response:
+        limits.append(request.extensions["timeout"]["read"])
+        raise httpx.ReadTimeout("silence", request=request)
+
+    with httpx.Client(transport=httpx.MockTransport(answer), timeout=None) as session:
+        for module in ("huggingface_hub", "huggingface_hub.hf_api"):
+            monkeypatch.setattr(f"{module}.get_session", lambda: session)
+        with pytest.raises(Transient) as silent:
+            HuggingFace("https://hub.example", "").listing(REPOSITORY)
+    assert silent.value.key == "hub.errors.timed_out" and set(limits) == {20.0}

@@ -28,6 +28,9 @@ from ui.wiring import PRIVATE
 
 FIRST_HUB: HubName = "modelscope"
 
+MOST_PAGES = 8
+"""Windows that are answered at once."""
+
 
 class HubFinder:
     """The finder's components, and what happens when they are used.
@@ -130,6 +133,8 @@ class HubFinder:
             told(self._ask),
             [language, self.hub, self.kind, self.address],
             [self.plan, *self._plan_parts, self.room],
+            # A hub that keeps one window waiting keeps no other; nor does the reading of files.
+            concurrency_limit=MOST_PAGES,
             **{**PRIVATE, "show_progress": "minimal", "show_progress_on": self.about},
         )
         self.files.input(
