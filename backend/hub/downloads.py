@@ -25,8 +25,9 @@ from backend.hub import jobs
 from backend.hub.asking import within
 from backend.hub.clients import client_of
 from backend.hub.jobs import Job, JobState, Patience, Request, find_job, job_id, list_jobs
-from backend.hub.plan import Plan, check_room, is_pickle, plan_of
+from backend.hub.plan import Plan, is_pickle, plan_of
 from backend.hub.repository import Repository
+from backend.hub.room import room_of
 from backend.hub.settings import HubSettings
 from backend.processes import ProcessId, end_group
 from backend.workspace import Workspace
@@ -107,7 +108,9 @@ class Downloads:
                     return earlier  # a double click
                 raise DownloadError("hub.errors.under_way", id=plan.listing.repository.id)
             self._check_disk(plan)
-            plan.check_room(paths, partial=_reusable(request, earlier))
+            needed = plan.needed(paths, partial=_reusable(request, earlier))
+            # Measured now: the plan may be an hour old, and others have begun since.
+            room_of(self._workspace, besides=request.id).check(needed)
             self._write(folder, request, earlier)
             self._launch(folder, request)
         return find_job(self._workspace, request.id)
@@ -138,10 +141,7 @@ class Downloads:
                 return job
             if not job.state.can_go_on:
                 raise DownloadError("hub.errors.has_ended")
-            free = shutil.disk_usage(job.folder).free
-            # Of files that were on this machine already nothing is in the job's folder.
-            missing = max(job.total - max(job.on_disk, job.received), 0)
-            check_room(missing, free)
+            room_of(self._workspace, besides=job.id).check(job.missing)
             self._launch(job.folder, job.request)
         return find_job(self._workspace, wanted)
 

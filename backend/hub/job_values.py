@@ -137,6 +137,12 @@ class Job:
         return sum(file.received if file.size is None else file.size for file in self.files)
 
     @property
+    def missing(self) -> int:
+        """Bytes that are still to be written."""
+        # Of files that were on this machine already nothing is in the job's folder.
+        return max(self.total - max(self.on_disk, self.received), 0)
+
+    @property
     def seconds_left(self) -> float | None:
         """At the speed of the last seconds; None where that can't be told."""
         if self.state is not JobState.RUNNING or self.speed is None or self.speed < 1:

@@ -2,24 +2,20 @@
 
 from __future__ import annotations
 
-import shutil
 from collections.abc import Collection
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 from typing import Literal
 
-from backend import units
-from backend.errors import DownloadError
+from backend.hub.jobs import job_id
 from backend.hub.repository import Kind, Listing, RemoteFile, Repository
+from backend.hub.room import Room, room_of
 from backend.library.hashing import hash_of
 from backend.library.weights import PICKLES
 from backend.workspace import Workspace
 
 Presence = Literal["absent", "present", "differs"]
 """Whether a file is on this machine already, by its content, or another one in its place."""
-
-SPARE = 64_000_000
-"""Bytes that must stay free on the disk."""
 
 _OTHER_FORMATS = frozenset({".gguf", ".onnx", ".h5", ".msgpack", ".ot", ".tflite", ".mlmodel"})
 _PICTURES = frozenset({".png", ".jpg", ".jpeg", ".gif", ".svg", ".webp", ".mp4", ".pdf"})
@@ -48,14 +44,14 @@ class Plan:
 
     Attributes:
         target: Where they go.
-        free: Bytes free on the disk.
+        room: On the disk, when the plan was made.
         pickles_only: Every file with weights is a pickle.
     """
 
     listing: Listing
     target: Path
     files: tuple[PlannedFile, ...]
-    free: int
+    room: Room
     pickles_only: bool
 
     @property
@@ -71,10 +67,6 @@ class Plan:
     def needed(self, paths: Collection[str], *, partial: int = 0) -> int:
         """Bytes that fetching the chosen files writes, less those that an earlier try left."""
         return max(sum(file.size or 0 for file in self.to_fetch(paths)) - partial, 0)
-
-    def check_room(self, paths: Collection[str], *, partial: int = 0) -> None:
-        """Raises DownloadError: the chosen files don't fit on the disk."""
-        check_room(self.needed(paths, partial=partial), self.free)
 
 
 def plan_of(workspace: Workspace, listing: Listing) -> Plan:
@@ -95,18 +87,9 @@ def plan_of(workspace: Workspace, listing: Listing) -> Plan:
         for file in listing.files
     )
     pickles = listing.repository.kind == "model" and any(one.pickle for one in files) and not safe
-    return Plan(listing, target, files, shutil.disk_usage(workspace.root).free, pickles)
-
-
-def check_room(needed: int, free: int) -> None:
-    """Raises DownloadError: so many bytes don't fit into what is free on the disk."""
-    if needed + SPARE > free:
-        raise DownloadError(
-            "hub.errors.disk_full",
-            needed=units.size(needed),
-            free=units.size(free),
-            missing=units.size(needed + SPARE - free),
-        )
+    return Plan(
+        listing, target, files, room_of(workspace, besides=job_id(listing.repository)), pickles
+    )
 
 
 def target_of(workspace: Workspace, repository: Repository) -> Path:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import os
+import shutil
 from collections.abc import Iterable
 from dataclasses import replace
 from pathlib import Path
@@ -12,10 +13,14 @@ from typing import cast
 import pytest
 
 from backend.errors import DownloadError, MedTuneError, WorkspaceError
-from backend.hub.plan import SPARE, Plan, check_room, plan_of, presence_of, target_of
+from backend.hub.jobs import PROCESS, PROGRESS
+from backend.hub.plan import Plan, plan_of, presence_of, target_of
 from backend.hub.repository import Kind, Listing, RemoteFile, Repository
+from backend.hub.room import SPARE, Room, room_of
 from backend.library.manifest import Manifest, ManifestFile, write_manifest
 from backend.workspace import Workspace
+from tests.fakes.hub_folders import put, request, this_process
+from ui.components.hub_facts import room_facts
 
 
 def digest(content: bytes) -> str:
@@ -147,18 +152,50 @@ def test_what_is_here_needs_no_room(workspace: Workspace) -> None:
 @pytest.mark.parametrize("needed, free, fits", [(0, SPARE, True), (1, SPARE, False)])
 def test_some_room_stays_free(needed: int, free: int, fits: bool) -> None:
     if fits:
-        return check_room(needed, free)
+        return Room(free).check(needed)
     with pytest.raises(DownloadError) as full:
-        check_room(needed, free)
+        Room(free).check(needed)
     assert full.value.key == "hub.errors.disk_full"
     assert full.value.params == {"needed": "1 B", "free": "64.0 MB", "missing": "1 B"}
 
 
-def test_a_plan_knows_the_room_of_its_disk(workspace: Workspace) -> None:
+def test_a_plan_knows_the_room_of_its_disk(
+    workspace: Workspace, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    free_on_disk(monkeypatch, SPARE + 500)
     made = plan(workspace, "a.json")
-    made.check_room(["a.json"])
-    with pytest.raises(DownloadError, match=r"1.0 kB are needed .* Free 1.0 kB more"):
-        replace(made, free=SPARE).check_room(["a.json"])
+    assert made.room == Room(SPARE + 500)
+    for language, words in (("en", "500 B more must be free"), ("zh", "还需腾出 500 B")):
+        shown = str(room_facts(made, ["a.json"], language))
+        assert all(figure in shown for figure in (words, "1.0 kB", "64.0 MB"))
+        assert words not in str(room_facts(made, [], language))
+
+
+def test_downloads_under_way_have_their_room(
+    workspace: Workspace, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Three models of 15 GB were begun on a disk with 20 GB free: each had been compared with all
+    of it, and hours later all three failed on a full disk."""
+    other = request(workspace, id="org/other")
+    folder = workspace.downloads / other.id
+    entry = {"received": 30, "state": "fetching"}
+    put(folder, PROGRESS, {"speed": 5.0, "files": {"a/b.json": entry}})
+    free_on_disk(monkeypatch, SPARE + 1060)
+    assert plan(workspace, "a.json").room.reserved == 0, "nobody works at it"
+    put(folder, PROCESS, this_process())
+    made = plan(workspace, "a.json")
+    assert made.room == Room(SPARE + 1060, reserved=70)
+    with pytest.raises(DownloadError) as full:
+        made.room.check(made.needed(["a.json"]))
+    for language in ("en", "zh"):
+        assert all(size in full.value.sentence(language) for size in ("1.0 kB", "70 B", "10 B"))
+        assert "70 B" in str(room_facts(made, ["a.json"], language))
+    assert room_of(workspace, besides=other.id).reserved == 0, "its own is not in its way"
+
+
+def free_on_disk(monkeypatch: pytest.MonkeyPatch, free: int) -> None:
+    real = shutil.disk_usage("/")
+    monkeypatch.setattr(shutil, "disk_usage", lambda _: real._replace(free=free))
 
 
 # Places -----------------------------------------------------------------------------------------

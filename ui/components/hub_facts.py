@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from backend.hub import catalogue
-from backend.hub.plan import SPARE, Plan, PlannedFile
+from backend.hub.plan import Plan, PlannedFile
 from backend.hub.repository import HubName, Kind
 from backend.text import text
 from backend.units import count_short, size
@@ -94,18 +94,18 @@ def room_facts(plan: Plan | None, chosen: Sequence[str], language: str) -> Safe:
     """What is to fetch against what is free; nothing without a plan."""
     if plan is None:
         return Safe("")
-    needed = plan.needed(chosen)
-    rest = plan.free - needed
-    figures = facts(
-        [
-            (text(language, "hub.facts.chosen"), size(needed)),
-            (text(language, "hub.facts.free"), size(plan.free)),
-            (text(language, "hub.facts.rest"), size(max(rest, 0))),
-        ]
-    )
-    if rest < SPARE:
-        missing = text(language, "hub.too_big", missing=size(SPARE - rest))
-        return join([figures, element("p", missing, cls="mt-bad", role="status")])
+    needed, room = plan.needed(chosen), plan.room
+    rows = [
+        (text(language, "hub.facts.chosen"), size(needed)),
+        (text(language, "hub.facts.free"), size(room.free)),
+    ]
+    if room.reserved:
+        rows.append((text(language, "hub.facts.reserved"), size(room.reserved)))
+    rest = max(room.free - room.reserved - needed, 0)
+    figures = facts([*rows, (text(language, "hub.facts.rest"), size(rest))])
+    if missing := room.missing(needed):
+        words = text(language, "hub.too_big", missing=size(missing))
+        return join([figures, element("p", words, cls="mt-bad", role="status")])
     if chosen and not plan.to_fetch(chosen):
         return join([figures, element("p", text(language, "hub.all_here"), cls="mt-notice")])
     return figures
