@@ -21,12 +21,12 @@ from backend.hub.failures import Transient
 from backend.hub.repository import Listing, RemoteFile, Repository, checked_files
 from backend.library.hashing import hash_file
 
-CLIENT_SETTINGS: Mapping[str, str] = {
+CLIENT_WISHES: Mapping[str, str] = {
     # A stalled socket is given up after so many seconds without a byte, and asked for again.
     "HF_HUB_DOWNLOAD_TIMEOUT": "20",
     "HF_HUB_DISABLE_TELEMETRY": "1",
 }
-"""What a download's process gives the client. Environment variables of the person go before."""
+"""What a download's process gives the client where the person has set nothing else."""
 
 _TRIES = 3
 """Times that a file is fetched whose content is another one than the hub says; ModelScope's client

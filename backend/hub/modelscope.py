@@ -25,8 +25,6 @@ CLIENT_SETTINGS: Mapping[str, str] = {
     # Its hour for each file would end a 15 GB file on a slow line.
     "MODELSCOPE_DOWNLOAD_TOTAL_TIMEOUT": "1000000000",
     "MODELSCOPE_DOWNLOAD_MIN_BYTES_PER_SECOND": "0",
-    # A stalled socket is given up after so many seconds without a byte, and asked for again.
-    "MODELSCOPE_DOWNLOAD_TIMEOUT": "20",
     # Parts of a file would be merged at the end: twice the disk, and a kill then loses all of it.
     "MODELSCOPE_DOWNLOAD_PARALLEL_WORKERS": "1",
     # Each job writes into a folder of its own.
@@ -35,7 +33,13 @@ CLIENT_SETTINGS: Mapping[str, str] = {
     "MODELSCOPE_DOWNLOAD_INTRA_CLOUD": "false",
     "TQDM_DISABLE": "1",
 }
-"""What a download's process gives the client. Environment variables of the person go before."""
+"""What a download's process gives the client, whatever it has inherited: each closes a trap."""
+
+CLIENT_WISHES: Mapping[str, str] = {
+    # A stalled socket is given up after so many seconds without a byte, and asked for again.
+    "MODELSCOPE_DOWNLOAD_TIMEOUT": "20",
+}
+"""As above, where the person has set nothing else."""
 
 _EMPTY_SHA256 = "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855"
 

@@ -84,7 +84,8 @@ def _why(job: Job, language: str) -> Safe:
     """Why it waits or has ended, in a sentence."""
     match job.state:
         case JobState.FAILED if job.problem:
-            return element("p", job.problem.sentence(language), cls="mt-bad")
+            sentence = element("p", job.problem.sentence(language), cls="mt-bad")
+            return join([sentence, _breaks(job, language)])
         case JobState.INTERRUPTED:
             return element("p", text(language, "hub.jobs.interrupted"), cls="mt-bad")
         case JobState.CANCELLED:
