@@ -24,7 +24,17 @@ from backend.files import write_json
 from backend.hub import jobs
 from backend.hub.asking import within
 from backend.hub.clients import client_of
-from backend.hub.jobs import Job, JobState, Patience, Request, find_job, job_id, list_jobs
+from backend.hub.jobs import (
+    Job,
+    JobState,
+    Patience,
+    Remains,
+    Request,
+    find_job,
+    job_id,
+    list_jobs,
+    list_remains,
+)
 from backend.hub.plan import Plan, is_pickle, plan_of
 from backend.hub.repository import Repository
 from backend.hub.room import room_of
@@ -68,7 +78,7 @@ class Downloads:
             cache=self._workspace.cache,
         )
         listing = within(lambda: client.listing(repository), endpoint=endpoint)
-        return plan_of(self._workspace, listing)
+        return plan_of(self._workspace, listing, endpoint=endpoint)
 
     def jobs(self) -> list[Job]:
         """All downloads, the newest first."""
@@ -96,7 +106,7 @@ class Downloads:
             id=job_id(plan.listing.repository),
             created=datetime.now(UTC).isoformat(),
             listing=replace(plan.listing, files=chosen),
-            endpoint=self.settings.endpoint(plan.listing.repository.hub),
+            endpoint=plan.endpoint,
             allow_pickle=bool(pickles),
             patience=self._patience,
         )
@@ -144,6 +154,25 @@ class Downloads:
             room_of(self._workspace, besides=job.id).check(job.missing)
             self._launch(job.folder, job.request)
         return find_job(self._workspace, wanted)
+
+    def remains(self) -> list[Remains]:
+        """What lies in the folders of downloads that can't be read any more."""
+        return list_remains(self._workspace)
+
+    def remove_remains(self, name: str) -> None:
+        """Delete the folder of a download that can't be read; one that can is left alone.
+
+        Raises:
+            DownloadError: there is none.
+        """
+        with self._changing():
+            if name not in {one.id for one in list_remains(self._workspace)}:
+                raise DownloadError("hub.errors.job_missing")
+            folder = self._workspace.named(self._workspace.downloads, name)
+            process = jobs.process_of(folder)
+            if process is not None:
+                end_group(process)
+            shutil.rmtree(folder, ignore_errors=True)
 
     def forget(self, wanted: str) -> None:
         """Take a download that has ended off the list; what it delivered stays.
@@ -250,7 +279,8 @@ class Downloads:
 def _stale(request: Request, earlier: Job | None) -> list[str]:
     """The files that an earlier try may have brought in another version, or not at all now."""
     if earlier is None:
-        return []
+        # Of what a damaged download left nobody knows which version it is; a hash tells in the end.
+        return [file.path for file in request.listing.files if not file.hashed]
     before = earlier.request.listing
     now = {file.path: file for file in request.listing.files}
     same_commit = before.commit == request.listing.commit
@@ -259,7 +289,7 @@ def _stale(request: Request, earlier: Job | None) -> list[str]:
     return [
         file.path
         for file in before.files
-        if now.get(file.path) != file or (file.sha256 is None and not exact)
+        if now.get(file.path) != file or (not file.hashed and not exact)
     ]
 
 

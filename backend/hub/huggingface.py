@@ -19,7 +19,7 @@ from backend.errors import DownloadError
 from backend.hub.asking import SILENCE
 from backend.hub.failures import Transient
 from backend.hub.repository import Listing, RemoteFile, Repository, checked_files
-from backend.library.hashing import hash_file
+from backend.library.hashing import git_blob, hash_file
 
 CLIENT_WISHES: Mapping[str, str] = {
     # A stalled socket is given up after so many seconds without a byte, and asked for again.
@@ -33,6 +33,7 @@ _TRIES = 3
 does the same. The next server behind the same name may have the right one."""
 
 
+_BLOB = re.compile(r"[0-9a-f]{40}")
 _RANGE = re.compile(r"bytes (\d+)-\d+/(?:\d+|\*)")
 
 
@@ -254,7 +255,10 @@ def _take(
 def _remote(sibling: Any) -> RemoteFile:
     lfs = sibling.lfs
     digest = lfs.sha256 if lfs is not None else None
-    return RemoteFile(path=str(sibling.rfilename), size=sibling.size, sha256=digest)
+    # Of a file in the large file storage git knows the pointer only, and this is its name.
+    blob = sibling.blob_id if lfs is None else None
+    known = isinstance(blob, str) and _BLOB.fullmatch(blob)
+    return RemoteFile(str(sibling.rfilename), sibling.size, digest, blob if known else None)
 
 
 def _licence(info: Any) -> str:
@@ -266,7 +270,9 @@ def _licence(info: Any) -> str:
 def _is_right(path: Path, file: RemoteFile) -> bool:
     if file.size is not None and path.stat().st_size != file.size:
         return False
-    return file.sha256 is None or hash_file(path) == file.sha256
+    if file.sha256 is not None:
+        return hash_file(path) == file.sha256
+    return file.blob is None or git_blob(path) == file.blob
 
 
 def _seconds(response: Any) -> float | None:

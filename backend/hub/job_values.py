@@ -150,6 +150,19 @@ class Job:
         return max(self.total - self.received, 0) / self.speed
 
 
+@dataclass(frozen=True)
+class Remains:
+    """A download of which nobody can read any more what was asked for.
+
+    Attributes:
+        id: Name of its folder.
+        on_disk: Bytes in it.
+    """
+
+    id: str
+    on_disk: int
+
+
 def job_id(repository: Repository) -> str:
     """The name of a repository's job: one for each, so that what came is found again."""
     parts = (repository.hub, repository.kind, repository.id)

@@ -23,7 +23,7 @@ from pathlib import Path
 from stat import S_ISREG
 from typing import Any, TypeGuard
 
-from backend.errors import DownloadError, MedTuneError
+from backend.errors import DownloadError, MedTuneError, WorkspaceError
 from backend.files import read_json
 from backend.hub.job_values import (
     FILE_STATES,
@@ -32,6 +32,7 @@ from backend.hub.job_values import (
     Job,
     JobState,
     Patience,
+    Remains,
     Request,
     job_id,
 )
@@ -47,11 +48,13 @@ __all__ = [
     "Job",
     "JobState",
     "Patience",
+    "Remains",
     "Request",
     "bytes_in",
     "find_job",
     "job_id",
     "list_jobs",
+    "list_remains",
     "problem_of",
     "process_of",
     "read_job",
@@ -75,6 +78,26 @@ def list_jobs(workspace: Workspace) -> list[Job]:
     folders = [file.parent for file in workspace.downloads.glob(f"*/{JOB}")]
     jobs = [job for folder in folders if (job := read_job(folder))]
     return sorted(jobs, key=lambda job: (job.request.created, job.id), reverse=True)
+
+
+def list_remains(workspace: Workspace) -> list[Remains]:
+    """The folders of downloads whose request is damaged, by name: their bytes are on the disk."""
+    found = []
+    for folder in sorted(workspace.downloads.iterdir()):
+        # A link or a hidden folder is nothing that a download makes.
+        if folder.is_symlink() or not _is_name(folder.name):
+            continue
+        ours = (folder / JOB).exists() or (folder / FILES).is_dir()
+        if ours and read_request(folder) is None:
+            found.append(Remains(folder.name, bytes_in(folder)))
+    return found
+
+
+def _is_name(name: str) -> bool:
+    try:
+        return check_name(name) == name
+    except WorkspaceError:
+        return False
 
 
 def find_job(workspace: Workspace, wanted: str) -> Job:
@@ -195,8 +218,9 @@ def _read_file(value: Any) -> RemoteFile:
     """Raises TypeError: it is none."""
     match value:
         case {"path": str(path), "size": int() | None as size, "sha256": str() | None as sha256}:
-            if size is None or size >= 0:
-                return RemoteFile(path, size, sha256)
+            blob = value.get("blob")  # what an earlier version began has none
+            if (size is None or size >= 0) and (blob is None or isinstance(blob, str)):
+                return RemoteFile(path, size, sha256, blob)
     raise TypeError
 
 

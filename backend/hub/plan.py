@@ -10,7 +10,7 @@ from typing import Literal
 from backend.hub.jobs import job_id
 from backend.hub.repository import Kind, Listing, RemoteFile, Repository
 from backend.hub.room import Room, room_of
-from backend.library.hashing import hash_of
+from backend.library.hashing import git_blob, hash_of
 from backend.library.weights import PICKLES
 from backend.workspace import Workspace
 
@@ -43,12 +43,14 @@ class Plan:
     """All files of a listing, and the room for them.
 
     Attributes:
+        endpoint: The hub's address that was asked, and that they come from.
         target: Where they go.
         room: On the disk, when the plan was made.
         pickles_only: Every file with weights is a pickle.
     """
 
     listing: Listing
+    endpoint: str
     target: Path
     files: tuple[PlannedFile, ...]
     room: Room
@@ -69,7 +71,7 @@ class Plan:
         return max(sum(file.size or 0 for file in self.to_fetch(paths)) - partial, 0)
 
 
-def plan_of(workspace: Workspace, listing: Listing) -> Plan:
+def plan_of(workspace: Workspace, listing: Listing, *, endpoint: str) -> Plan:
     """Look at what is on this machine. Reads whole files that have the right size.
 
     Raises:
@@ -87,9 +89,8 @@ def plan_of(workspace: Workspace, listing: Listing) -> Plan:
         for file in listing.files
     )
     pickles = listing.repository.kind == "model" and any(one.pickle for one in files) and not safe
-    return Plan(
-        listing, target, files, room_of(workspace, besides=job_id(listing.repository)), pickles
-    )
+    room = room_of(workspace, besides=job_id(listing.repository))
+    return Plan(listing, endpoint, target, files, room, pickles)
 
 
 def target_of(workspace: Workspace, repository: Repository) -> Path:
@@ -112,9 +113,11 @@ def presence_of(folder: Path, file: RemoteFile) -> Presence:
         return "absent"
     if not place.is_file() or (file.size is not None and size != file.size):
         return "differs"
-    if file.sha256 is None:
-        return "present" if file.size is not None else "differs"
-    return "present" if hash_of(folder, file.path) == file.sha256 else "differs"
+    if file.sha256 is not None:
+        return "present" if hash_of(folder, file.path) == file.sha256 else "differs"
+    if file.blob is not None:
+        return "present" if git_blob(place) == file.blob else "differs"
+    return "present" if file.size is not None else "differs"
 
 
 def is_pickle(file: RemoteFile, kind: Kind) -> bool:

@@ -47,11 +47,19 @@ class RemoteFile:
         path: Relative, with slashes; checked by ``checked_files``.
         size: Bytes; None where the hub does not say.
         sha256: 64 lower-case hexadecimal digits; None where the hub gives none.
+        blob: What git calls the content, 40 such digits; None where the hub gives none. Hugging
+            Face gives it for what is not in its large file storage, which has no SHA-256.
     """
 
     path: str
     size: int | None
     sha256: str | None
+    blob: str | None = None
+
+    @property
+    def hashed(self) -> bool:
+        """Whether its content can be told from any other."""
+        return self.sha256 is not None or self.blob is not None
 
     @property
     def name(self) -> str:

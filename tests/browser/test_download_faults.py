@@ -89,7 +89,7 @@ def test_what_passes(me: Person, hub: Hub, workspace: Workspace) -> None:
 
 
 ENDING: dict[str, tuple[dict[str, int], str]] = {
-    "wrong-for-ever": ({"other_bytes": True}, "differs from the hub's SHA-256"),
+    "wrong-for-ever": ({"other_bytes": True}, "differs from the hub's hash"),
     "truncated": ({"truncate_to": 900}, "another size"),
     "html": ({"html": True}, "another size"),
     "401": ({"status": 401}, "private, gated, or not there"),

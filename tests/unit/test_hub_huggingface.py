@@ -157,3 +157,17 @@ def test_a_listing_is_not_waited_for_without_end(monkeypatch: pytest.MonkeyPatch
         with pytest.raises(Transient) as silent:
             HuggingFace("https://hub.example", "").listing(REPOSITORY)
     assert silent.value.key == "hub.errors.timed_out" and set(limits) == {20.0}
+
+
+def test_a_small_file_with_another_content_is_not_taken(
+    fetch: Callable[..., list[int]], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Of files without a SHA-256 only the size was compared; git's name of the content is there."""
+    monkeypatch.setattr("time.sleep", lambda _: None)
+    name = hashlib.sha1(b"blob %d\0" % len(CONTENT) + CONTENT).hexdigest()
+    small = RemoteFile(FILE.path, FILE.size, None, name)
+    assert fetch(whole, file=small)
+    (tmp_path / FILE.path).unlink()
+    with pytest.raises(DownloadError) as refused:
+        fetch(lambda _: httpx.Response(200, content=CONTENT[::-1]), file=small)
+    assert refused.value.key == "hub.errors.hash_differs" and not (tmp_path / FILE.path).exists()

@@ -12,7 +12,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from backend.errors import DownloadError
+from backend.hub.downloads import Downloads
 from backend.hub.jobs import (
+    FILES,
     JOB,
     OUTCOME,
     PROCESS,
@@ -30,6 +32,7 @@ from backend.hub.jobs import (
     read_request,
 )
 from backend.hub.repository import HUBS, HubName, Kind, Listing, Repository
+from backend.hub.settings import HubSettings
 from backend.processes import ProcessId
 from backend.workspace import Workspace, check_name
 from tests.fakes.hub_folders import GONE, REPOSITORY, put, request, this_process
@@ -186,3 +189,28 @@ def test_a_download_that_is_not_there(workspace: Workspace) -> None:
 def test_a_request_is_read_as_it_was_written(workspace: Workspace) -> None:
     asked = request(workspace)
     assert read_request(workspace.downloads / asked.id) == asked
+
+
+def test_what_a_damaged_download_left_can_be_seen_and_deleted(
+    workspace: Workspace, tmp_path: Path
+) -> None:
+    """Its request torn by a crash, a download was in no list any more, and its 15 GB stayed."""
+    whole = request(workspace)
+    torn = workspace.downloads / "torn-1"
+    (torn / FILES).mkdir(parents=True)
+    (torn / JOB).write_bytes(b'{"id": "torn-1", "cre')
+    (torn / FILES / "model.safetensors.incomplete").write_bytes(b"x" * 5000)
+    (workspace.downloads / "no-job").mkdir()
+    (workspace.downloads / "link").symlink_to(tmp_path)
+    downloads = Downloads(workspace, HubSettings(tmp_path / "hubs.json"))
+    (left,) = downloads.remains()
+    assert left.id == "torn-1" and left.on_disk > 5000
+    for language, words in (("en", "5.0 kB"), ("zh", "残留")):
+        card = str(job_cards([], language, remains=[left]))
+        assert words in card and 'data-action="remove"' in card and 'data-state="damaged"' in card
+    for other in (whole.id, "no-job", "link", "no-such", ".lock"):
+        with pytest.raises(DownloadError):
+            downloads.remove_remains(other)
+    downloads.remove_remains("torn-1")
+    assert not torn.exists() and downloads.remains() == []
+    assert [job.id for job in downloads.jobs()] == [whole.id]

@@ -17,7 +17,8 @@ from backend.hub.jobs import PROCESS, PROGRESS
 from backend.hub.plan import Plan, plan_of, presence_of, target_of
 from backend.hub.repository import Kind, Listing, RemoteFile, Repository
 from backend.hub.room import SPARE, Room, room_of
-from backend.library.manifest import Manifest, ManifestFile, write_manifest
+from backend.library.manifest import Manifest, ManifestFile, read_manifest, write_manifest
+from backend.library.verify import Verification, Verifier
 from backend.workspace import Workspace
 from tests.fakes.hub_folders import put, request, this_process
 from ui.components.hub_facts import room_facts
@@ -32,8 +33,12 @@ def listing(paths: Iterable[str], kind: Kind = "model") -> Listing:
     return Listing(Repository("modelscope", kind, "org/name", "master"), "master", "", files)
 
 
+def planned(workspace: Workspace, asked: Listing) -> Plan:
+    return plan_of(workspace, asked, endpoint="https://hub.example")
+
+
 def plan(workspace: Workspace, *paths: str, kind: str = "model") -> Plan:
-    return plan_of(workspace, listing(paths, cast(Kind, kind)))
+    return planned(workspace, listing(paths, cast(Kind, kind)))
 
 
 # Advice -----------------------------------------------------------------------------------------
@@ -133,12 +138,68 @@ def test_a_file_that_did_not_change_is_not_read_again(tmp_path: Path) -> None:
     assert presence_of(tmp_path, right) == "differs"
 
 
+def test_the_same_size_is_not_the_same_file(tmp_path: Path) -> None:
+    """Hugging Face gives no SHA-256 for small files, but git's name of the content, which was not
+    looked at: a config.json with one digit changed was "already here", and stayed."""
+    (tmp_path / "config.json").write_bytes(b'{"layers": 28}')
+    right = RemoteFile("config.json", 14, None, git_name(b'{"layers": 28}'))
+    assert presence_of(tmp_path, right) == "present"
+    (tmp_path / "config.json").write_bytes(b'{"layers": 24}')
+    assert presence_of(tmp_path, right) == "differs"
+
+
+def test_what_was_found_damaged_is_fetched_again(workspace: Workspace) -> None:
+    """A failing disk changed bytes and no date. "Verify" said so and to fetch it again; the plan
+    believed the manifest, said "already here", and fetched nothing."""
+    content = {"config.json": b"{}", "model.safetensors": b"right"}
+    place = workspace.models / "org" / "name"
+    place.mkdir(parents=True)
+    for name, said in content.items():
+        (place / name).write_bytes(said)
+    entries = tuple(
+        ManifestFile(name, len(said), digest(said), "sha256", (place / name).stat().st_mtime_ns)
+        for name, said in content.items()
+    )
+    write_manifest(place, Manifest({"path": "/x", "way": "copy"}, "2026-01-01", False, entries))
+    files = tuple(RemoteFile(one.path, one.size, one.sha256) for one in entries)
+    asked = replace(listing([]), files=files)
+    everything = [file.path for file in files]
+    decay(place / "model.safetensors", b"wrong")
+    assert planned(workspace, asked).to_fetch(everything) == [], "nobody has read it yet"
+
+    assert len(verified(workspace).result) == 1
+    (missing,) = planned(workspace, asked).to_fetch(everything)
+    assert missing.path == "model.safetensors"
+    decay(place / "model.safetensors", b"right")
+    assert planned(workspace, asked).to_fetch(everything) == []
+    assert verified(workspace).result == ()
+    manifest = read_manifest(place)
+    assert manifest is not None and not any(file.damaged for file in manifest.files)
+
+
+def verified(workspace: Workspace) -> Verification:
+    check = Verifier(workspace).start("model", "org/name")
+    assert check.wait(30) and check.state == "done"
+    return check
+
+
+def decay(path: Path, content: bytes) -> None:
+    """Other bytes with the same date."""
+    before = path.stat().st_mtime_ns
+    path.write_bytes(content)
+    os.utime(path, ns=(before, before))
+
+
+def git_name(content: bytes) -> str:
+    return hashlib.sha1(b"blob %d\0%b" % (len(content), content)).hexdigest()
+
+
 def test_what_is_here_needs_no_room(workspace: Workspace) -> None:
     asked = listing(["a.json", "b.json", "c.json"])
     place = target_of(workspace, asked.repository)
     place.mkdir(parents=True)
     (place / "a.json").write_bytes(b"x" * 1000)
-    made = plan_of(workspace, asked)
+    made = planned(workspace, asked)
     everything = [file.path for file in asked.files]
     assert [file.path for file in made.to_fetch(everything)] == ["b.json", "c.json"]
     assert made.needed(everything) == 2000 and made.needed(["a.json"]) == 0
