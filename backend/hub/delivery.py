@@ -84,6 +84,7 @@ def _entry(file: RemoteFile, *, staging: Path, target: Path) -> ManifestFile:
         sha256=file.sha256 or hash_file(path),
         checked=_checked(file),
         modified_ns=status.st_mtime_ns,
+        revision=file.revision,
     )
 
 

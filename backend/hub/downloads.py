@@ -105,7 +105,7 @@ class Downloads:
         request = Request(
             id=job_id(plan.listing.repository),
             created=datetime.now(UTC).isoformat(),
-            listing=replace(plan.listing, files=chosen),
+            listing=replace(plan.listing, files=chosen, left_out=()),
             endpoint=plan.endpoint,
             allow_pickle=bool(pickles),
             patience=self._patience,
@@ -285,7 +285,7 @@ def _stale(request: Request, earlier: Job | None) -> list[str]:
     now = {file.path: file for file in request.listing.files}
     same_commit = before.commit == request.listing.commit
     # Without a hash only an exact commit says that a part is the beginning of the same file.
-    exact = same_commit and before.commit != before.repository.revision
+    exact = same_commit and before.pinned
     return [
         file.path
         for file in before.files

@@ -18,7 +18,7 @@ from typing import Any, BinaryIO
 from backend.errors import DownloadError
 from backend.hub.asking import SILENCE
 from backend.hub.failures import Transient
-from backend.hub.repository import Listing, RemoteFile, Repository, checked_files
+from backend.hub.repository import Listing, RemoteFile, Repository, sorted_out
 from backend.library.hashing import git_blob, hash_file
 
 CLIENT_WISHES: Mapping[str, str] = {
@@ -70,7 +70,7 @@ class HuggingFace:
             timeout=SILENCE,  # the client's own is none
             files_metadata=True,
         )
-        files = checked_files(_remote(one) for one in info.siblings or ())
+        files, left_out = sorted_out(_remote(one) for one in info.siblings or ())
         if not files:
             raise DownloadError(
                 "hub.errors.nothing_listed",
@@ -84,6 +84,7 @@ class HuggingFace:
             commit=str(info.sha or repository.revision or "main"),
             licence=_licence(info),
             files=files,
+            left_out=left_out,
         )
 
     def fetch(

@@ -90,6 +90,7 @@ class FileProgress:
         problem: Why it was last tried again, or has failed.
         breaks: How often it was tried again.
         wait: Seconds until the next try when this was written.
+        speed: Bytes a second over the last seconds; None where it does not move.
     """
 
     path: str
@@ -99,6 +100,14 @@ class FileProgress:
     problem: Problem | None = None
     wait: float = 0.0
     breaks: int = 0
+    speed: float | None = None
+
+    @property
+    def seconds_left(self) -> float | None:
+        """At the speed of the last seconds; None where that can't be told."""
+        if self.size is None:
+            return None
+        return _seconds_left(self.size - self.received, self.speed)
 
 
 @dataclass(frozen=True)
@@ -145,9 +154,13 @@ class Job:
     @property
     def seconds_left(self) -> float | None:
         """At the speed of the last seconds; None where that can't be told."""
-        if self.state is not JobState.RUNNING or self.speed is None or self.speed < 1:
+        if self.state is not JobState.RUNNING:
             return None
-        return max(self.total - self.received, 0) / self.speed
+        return _seconds_left(self.total - self.received, self.speed)
+
+
+def _seconds_left(missing: int, speed: float | None) -> float | None:
+    return None if speed is None or speed < 1 else max(missing, 0) / speed
 
 
 @dataclass(frozen=True)

@@ -219,8 +219,10 @@ def _read_file(value: Any) -> RemoteFile:
     match value:
         case {"path": str(path), "size": int() | None as size, "sha256": str() | None as sha256}:
             blob = value.get("blob")  # what an earlier version began has none
-            if (size is None or size >= 0) and (blob is None or isinstance(blob, str)):
-                return RemoteFile(path, size, sha256, blob)
+            revision = value.get("revision", "")
+            known = isinstance(blob, str | None) and isinstance(revision, str)
+            if known and (size is None or size >= 0):
+                return RemoteFile(path, size, sha256, blob, revision)
     raise TypeError
 
 
@@ -250,6 +252,8 @@ def _file_progress(file: RemoteFile, said: Mapping[str, Any], state: JobState) -
     elif not state.active and shown in ("checking", "fetching", "retrying"):
         shown = "waiting"
     count = int(received) if _is_number(received) else 0
+    speed = said.get("speed")
+    moves = state is JobState.RUNNING and shown == "fetching"
     if state is JobState.DONE and file.size is not None:
         count = file.size
     return FileProgress(
@@ -259,6 +263,7 @@ def _file_progress(file: RemoteFile, said: Mapping[str, Any], state: JobState) -
         state=shown,
         problem=read_problem(said.get("problem")),
         breaks=int(said["breaks"]) if _is_number(said.get("breaks")) else 0,
+        speed=float(speed) if moves and _is_number(speed) else None,
         wait=float(wait) if shown == "retrying" and _is_number(wait) else 0.0,
     )
 

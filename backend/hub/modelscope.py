@@ -14,7 +14,7 @@ from typing import Any, TypeGuard
 from backend.errors import DownloadError
 from backend.hub.asking import SILENCE
 from backend.hub.failures import Transient
-from backend.hub.repository import Listing, RemoteFile, Repository, checked_files
+from backend.hub.repository import Listing, RemoteFile, Repository, sorted_out
 
 DEFAULT_REVISION = "master"
 
@@ -97,15 +97,18 @@ class ModelScope:
         # The hub leaves out what is too much for one folder, and the client only logs it.
         if getattr(legacy._read_state, "listing_incomplete", False):
             raise DownloadError("hub.errors.listing_cut", id=repository.id)
-        files = checked_files(_remote(entry) for entry in entries if entry.get("Type") != "tree")
+        files, left_out = sorted_out(
+            _remote(entry) for entry in entries if entry.get("Type") != "tree"
+        )
         if not files:
             raise DownloadError("hub.errors.nothing_listed", id=repository.id, revision=revision)
         licence = info.get("License") if isinstance(info, dict) else None
         return Listing(
             Repository(repository.hub, repository.kind, repository.id, revision),
-            commit=revision,
+            commit=revision,  # the hub tells which version each file is, and none of the whole
             licence=licence if isinstance(licence, str) else "",
             files=files,
+            left_out=left_out,
         )
 
     def fetch(
@@ -266,6 +269,7 @@ def _remote(entry: Mapping[str, Any]) -> RemoteFile:
         path=str(path),
         size=size if isinstance(size, int) and size >= 0 else None,
         sha256=str(digest).lower() if known else None,
+        revision=str(entry.get("Revision") or ""),
     )
 
 

@@ -30,12 +30,14 @@ class PlannedFile:
     Attributes:
         advised: Whether it is needed to use the model or dataset.
         pickle: It is weights that run code when they are loaded.
+        mixed: As the catalogue knows, it has the rows of other files again, among general ones.
     """
 
     file: RemoteFile
     presence: Presence
     advised: bool
     pickle: bool
+    mixed: bool = False
 
 
 @dataclass(frozen=True)
@@ -79,12 +81,15 @@ def plan_of(workspace: Workspace, listing: Listing, *, endpoint: str) -> Plan:
     """
     target = target_of(workspace, listing.repository)
     safe = _has_safetensors(listing.files)
+    mixed = _mixed(listing)
     files = tuple(
         PlannedFile(
             file=file,
             presence=presence_of(target, file),
-            advised=_is_advised(file, listing.repository.kind, safe=safe),
+            advised=file.path not in mixed
+            and _is_advised(file, listing.repository.kind, safe=safe),
             pickle=is_pickle(file, listing.repository.kind),
+            mixed=file.path in mixed,
         )
         for file in listing.files
     )
@@ -127,6 +132,22 @@ def is_pickle(file: RemoteFile, kind: Kind) -> bool:
 
 def _has_safetensors(files: Collection[RemoteFile]) -> bool:
     return any(file.path.endswith(".safetensors") and "/" not in file.path for file in files)
+
+
+def _mixed(listing: Listing) -> frozenset[str]:
+    """Of a dataset of the catalogue the files that repeat others that are listed, too."""
+    from backend.hub import catalogue  # only where one plans: a download's process does not
+
+    repository = listing.repository
+    if repository.kind != "dataset":
+        return frozenset()
+    found = catalogue.find("dataset", repository.hub, repository.id)
+    if not isinstance(found, catalogue.CatalogueDataset):
+        return frozenset()
+    listed = {file.path for file in listing.files}
+    known = [file for file in found.copies[repository.hub].files if file.path in listed]
+    plain = {file.language for file in known if not file.mixed}
+    return frozenset(file.path for file in known if file.mixed and file.language in plain)
 
 
 def _is_advised(file: RemoteFile, kind: Kind, *, safe: bool) -> bool:

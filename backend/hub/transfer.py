@@ -48,7 +48,9 @@ class Board:
             for file in files
         }
         self._came = 0
-        self._samples: deque[tuple[float, int]] = deque()
+        # Of the files that are on their way only: a repository may have thousands.
+        self._came_of: dict[str, int] = {}
+        self._samples: deque[tuple[float, int, dict[str, int]]] = deque()
 
     def at(self, path: str, received: int, *, came: int) -> None:
         """A file has ``received`` bytes, ``came`` of them just now over the line."""
@@ -57,6 +59,7 @@ class Board:
             # The problem stays: why it had to be tried again is worth knowing afterwards, too.
             entry.update(state="fetching", received=received, wait=0.0)
             self._came += came
+            self._came_of[path] = self._came_of.get(path, 0) + came
 
     def broke(self, path: str) -> None:
         """A try of a file ended before the file did."""
@@ -76,6 +79,8 @@ class Board:
         with self._lock:
             entry = self._files[path]
             entry["state"], entry["wait"] = state, round(wait, 1)
+            if state in ("done", "failed", "waiting"):
+                self._came_of.pop(path, None)
             if error is not None:
                 entry["problem"] = problem_of(error)
             if received is not None:
@@ -84,12 +89,15 @@ class Board:
     def snapshot(self, now: float) -> dict[str, Any]:
         """What ``progress.json`` holds; ``now`` in seconds of a clock that never goes back."""
         with self._lock:
-            self._samples.append((now, self._came))
+            self._samples.append((now, self._came, dict(self._came_of)))
             while len(self._samples) > 2 and now - self._samples[0][0] > _WINDOW:
                 self._samples.popleft()
-            (since, before), (until, after) = self._samples[0], self._samples[-1]
-            speed = (after - before) / (until - since) if until > since else 0.0
+            (since, before, were), (until, after, are) = self._samples[0], self._samples[-1]
+            seconds = until - since
             files = {path: dict(entry) for path, entry in self._files.items()}
+        speed = (after - before) / seconds if seconds > 0 else 0.0
+        for path, came in are.items():
+            files[path]["speed"] = (came - were.get(path, 0)) / seconds if seconds > 0 else 0.0
         return {"speed": speed, "files": files}
 
 
@@ -115,7 +123,8 @@ class Transfer:
         sleep: Callable[[float], object] = time.sleep,
     ) -> None:
         self._listing = listing
-        # By its commit, so that all files are of one moment even when the branch moves on.
+        # By its commit, where the hub tells it, so that all files are of one moment even when the
+        # branch moves on. ModelScope tells none: the hashes of one listing hold them together there.
         source = listing.repository
         self._source = Repository(source.hub, source.kind, source.id, listing.commit)
         self._client = client
@@ -169,6 +178,10 @@ class Transfer:
 
     def _fetch(self, file: RemoteFile) -> None:
         """Try until the file is there; a try that brought it further does not count."""
+        if not self._listing.pinned and not file.hashed:
+            # An earlier process may have had it of a branch that has moved on since, and nothing
+            # would tell that the two halves are of two files.
+            (self._staging / f"{file.path}.incomplete").unlink(missing_ok=True)
         line = _Line(self._board, file.path, partial_size(self._staging, file), self._given_up)
         while True:
             line.begins()

@@ -57,6 +57,7 @@ class ManifestFile:
         checked: What its source gave to compare it with; ``"git"`` is the SHA-1 of git.
         modified_ns: Its time of change; while that and the size stay, so does the hash.
         damaged: It was read again, and was another content.
+        revision: Which version it is, where its hub says so of each file; else empty.
         source: Where it is from, if that is not where the folder's last files are from.
     """
 
@@ -67,6 +68,7 @@ class ManifestFile:
     modified_ns: int
     damaged: bool = False
     source: Source | None = None
+    revision: str = ""
 
 
 @dataclass(frozen=True)
@@ -196,8 +198,9 @@ def _file(value: Any) -> ManifestFile | None:
             source = value.get("source")
             origin = _source(source) if isinstance(source, dict) else None
             damaged = value.get("damaged") is True
-            if known and (source is None or origin is not None):
-                return ManifestFile(path, size, sha256, known, modified, damaged, origin)
+            revision = value.get("revision", "")
+            if known and (source is None or origin is not None) and isinstance(revision, str):
+                return ManifestFile(path, size, sha256, known, modified, damaged, origin, revision)
     return None
 
 

@@ -210,10 +210,25 @@ def test_a_listing_that_no_hub_gives(desk: Desk, body: bytes) -> None:
 
 @BOTH_HUBS
 @pytest.mark.parametrize("status, key", [(500, "server_failed"), (429, "rate_limited")])
-def test_a_hub_that_can_not_list(desk: Desk, status: int, key: str) -> None:
+def test_a_hub_that_can_not_list(
+    desk: Desk, monkeypatch: pytest.MonkeyPatch, status: int, key: str
+) -> None:
+    """An hour's Retry-After is told, not waited for: a person looks at the page."""
+    monkeypatch.setattr(
+        "modelscope_hub._legacy_api.REPO_TREE_PAGE_RETRY_MAX_DELAY_SECONDS", 0
+    )  # up to eight seconds, three times
     desk.serve(CONTENT)
-    desk.hub.fault(MODEL, LISTING, status=status, retry_after=0)
+    desk.hub.fault(MODEL, LISTING, status=status, retry_after=3600 if status == 429 else 0)
     refused(desk, f"hub.errors.{key}")
+
+
+@BOTH_HUBS
+def test_an_odd_name_is_left_out_and_told(desk: Desk) -> None:
+    """A colon in the name of a note, and forty files could not be fetched."""
+    desk.hub.add(id=MODEL, files={"config.json": b"{}", "notes: draft.md": b"x", "end ": b"x"})
+    assert set(desk.plan().listing.left_out) == {"notes: draft.md", "end "}
+    desk.done(desk.start())
+    assert files_in(desk.target()) == {"config.json": b"{}"}
 
 
 @BOTH_HUBS

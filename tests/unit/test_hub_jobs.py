@@ -34,9 +34,11 @@ from backend.hub.jobs import (
 from backend.hub.repository import HUBS, HubName, Kind, Listing, Repository
 from backend.hub.settings import HubSettings
 from backend.processes import ProcessId
+from backend.text import text
 from backend.workspace import Workspace, check_name
 from tests.fakes.hub_folders import GONE, REPOSITORY, put, request, this_process
 from ui.components.download_jobs import job_cards
+from ui.html import duration
 
 # Names ------------------------------------------------------------------------------------------
 
@@ -137,6 +139,41 @@ def job_of(*files: FileProgress, speed: float | None = None) -> Job:
 def test_a_file_of_unknown_size_counts_with_what_has_come() -> None:
     job = job_of(FileProgress("a", 100, 30), FileProgress("b", None, 7), speed=10.0)
     assert (job.received, job.total, job.seconds_left) == (37, 107, 7.0)
+
+
+def test_each_file_tells_its_speed_and_the_time_left(workspace: Workspace) -> None:
+    folder = workspace.downloads / request(workspace).id
+    entry = {"received": 40, "state": "fetching", "speed": 5.0}
+    put(folder, PROGRESS, {"speed": 5.0, "files": {"a/b.json": entry}})
+    put(folder, PROCESS, this_process())
+    job = read_job(folder)
+    assert job is not None and (job.files[0].speed, job.files[0].seconds_left) == (5.0, 12.0)
+    assert (job.files[1].speed, job.files[1].seconds_left) == (None, None)
+    for language, word in (("en", "left"), ("zh", "剩余")):
+        assert word in text(language, "hub.jobs.rate", speed="", left="")
+        words = text(language, "hub.jobs.rate", speed="5 B", left=duration(12.0))
+        files = str(job_cards([job], language)).partition("<details")[2]
+        assert files.count(words) == 1, files
+    put(folder, PROCESS, GONE)
+    dead = read_job(folder)
+    assert dead is not None and dead.files[0].speed is None
+
+
+@pytest.mark.parametrize("key", ["disk_filled", "not_writable", "still_limited"])
+def test_why_a_download_failed_is_on_its_card(workspace: Workspace, key: str) -> None:
+    """With what the line did before, which was not shown of one that had failed."""
+    folder = workspace.downloads / request(workspace).id
+    problem = {"key": f"hub.errors.{key}", "params": {"reason": "quota", "path": "a/b.json"}}
+    why = {"key": "hub.errors.timed_out", "params": {"endpoint": "https://slow.example"}}
+    entry = {"received": 40, "state": "waiting", "problem": why, "breaks": 3}
+    put(folder, OUTCOME, {"state": "failed", "problem": problem})
+    put(folder, PROGRESS, {"speed": 0.0, "files": {"a/b.json": entry}})
+    job = read_job(folder)
+    assert job is not None and job.state is JobState.FAILED and job.problem is not None
+    for language in ("en", "zh"):
+        card = str(job_cards([job], language))
+        assert job.problem.sentence(language) in card and "https://slow.example" in card
+        assert 'data-action="retry"' in card and 'data-action="delete"' in card
 
 
 @pytest.mark.parametrize("speed", [None, 0.0, -3.0, 5e-324])

@@ -21,7 +21,7 @@ from backend.library.manifest import Manifest, ManifestFile, read_manifest, writ
 from backend.library.verify import Verification, Verifier
 from backend.workspace import Workspace
 from tests.fakes.hub_folders import put, request, this_process
-from ui.components.hub_facts import room_facts
+from ui.components.hub_facts import file_label, plan_facts, room_facts
 
 
 def digest(content: bytes) -> str:
@@ -205,6 +205,30 @@ def test_what_is_here_needs_no_room(workspace: Workspace) -> None:
     assert made.needed(everything) == 2000 and made.needed(["a.json"]) == 0
     assert made.needed(everything, partial=500) == 1500
     assert made.needed(everything, partial=9999) == 0
+
+
+def test_rows_that_come_twice_are_not_advised_twice(workspace: Workspace) -> None:
+    """All four files of medical-o1 were ticked, 247 MB: two hold the rows of the others again, with
+    general instructions among them, and training on all of them teaches the same rows twice."""
+    id = "FreedomIntelligence/medical-o1-reasoning-SFT"
+    plain = ["medical_o1_sft.json", "medical_o1_sft_Chinese.json"]
+    mixes = ["medical_o1_sft_mix.json", "medical_o1_sft_mix_Chinese.json"]
+    asked = listing([*plain, *mixes, "README.md"], "dataset")
+    asked = replace(asked, repository=replace(asked.repository, id=id))
+    made = planned(workspace, asked)
+    assert set(made.advised) == {*plain, "README.md"}
+    (mix,) = [one for one in made.files if one.file.path == mixes[0]]
+    assert "same rows again" in file_label(mix, "en") and "重复" in file_label(mix, "zh")
+    alone = replace(asked, files=tuple(one for one in asked.files if one.path in mixes))
+    assert planned(workspace, alone).advised == mixes, "there is nothing that they repeat"
+
+
+def test_what_is_left_out_is_named(workspace: Workspace) -> None:
+    asked = replace(listing(["a.json"]), left_out=("notes: <draft>.md", *"bcdefg"))
+    made = planned(workspace, asked)
+    for language in ("en", "zh"):
+        shown = str(plan_facts(made, language))
+        assert "notes: &lt;draft&gt;.md" in shown and "7" in shown and "…" in shown
 
 
 # Room -------------------------------------------------------------------------------------------

@@ -5,6 +5,7 @@ from __future__ import annotations
 import errno
 import threading
 from collections.abc import Callable, Iterable, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +17,7 @@ from backend.hub.jobs import Patience
 from backend.hub.repository import Listing, RemoteFile, Repository
 from backend.hub.transfer import Board, Transfer, partial_size
 
+COMMIT = "89abcdef01" * 4
 BROKEN = "hub.errors.unreachable"
 
 
@@ -70,7 +72,7 @@ class Journey:
         self.board = Board(self.files)
         source = Repository("modelscope", "model", "org/name", "master")
         self.transfer = Transfer(
-            Listing(source, "the-commit", "", self.files),
+            Listing(source, COMMIT, "", self.files),
             client,
             staging=self.staging,
             target=self.target,
@@ -105,6 +107,21 @@ def test_the_speed_is_that_of_the_last_seconds() -> None:
         board.at("a", 3000 + 10 * second, came=10)
         speed = board.snapshot(100.0 + second)["speed"]
     assert speed == pytest.approx(10.0), "what came long ago does not count"
+
+
+def test_each_file_has_its_own_speed() -> None:
+    """With four files at once only their sum was told: which one was slow could not be seen."""
+    board = Board([one("a"), one("b"), one("c")])
+    board.at("a", 0, came=0)
+    board.at("b", 0, came=0)
+    board.snapshot(10.0)
+    board.at("a", 600, came=600)
+    board.at("b", 20, came=20)
+    told = board.snapshot(12.0)
+    speeds = {path: entry.get("speed") for path, entry in told["files"].items()}
+    assert speeds == {"a": 300.0, "b": 10.0, "c": None} and told["speed"] == 310.0
+    board.put("a", "done", received=600)
+    assert "speed" not in board.snapshot(13.0)["files"]["a"]
 
 
 def test_a_line_that_stands_has_no_speed_after_some_seconds() -> None:
@@ -283,8 +300,26 @@ def test_small_files_come_first_and_all_are_of_one_commit(
     journey = Journey(tmp_path, client, files)
     journey.transfer.run()
     assert client.asked == ["unknown", "small", "big"]
-    assert {source.revision for source in client.sources} == {"the-commit"}
+    assert {source.revision for source in client.sources} == {COMMIT}
     assert {path.name for path in journey.staging.iterdir()} == {"big", "small", "unknown"}
+
+
+@pytest.mark.parametrize("pinned", [True, False])
+@pytest.mark.parametrize("hashed", [True, False])
+def test_two_halves_are_of_one_file(tmp_path: Path, pinned: bool, hashed: bool) -> None:
+    """ModelScope tells no commit. A download of "master" paused, the branch moved on, and resumed
+    put the end of the new file to the beginning of the old one: the size was right."""
+    client = StumblingClient()
+    file = RemoteFile("a", 1000, "0" * 64 if hashed else None)
+    journey = Journey(tmp_path, client, [file])
+    (journey.staging / "a.incomplete").write_bytes(b"x" * 900)
+    listing = journey.transfer._listing
+    commit = "0123456789" * 4 if pinned else "master"
+    journey.transfer._listing = replace(listing, commit=commit)
+    journey.board.snapshot(0.0)
+    journey.transfer.run()
+    came = journey.board.snapshot(1.0)["speed"]
+    assert came == (100.0 if pinned or hashed else 1000.0)
 
 
 def test_what_is_in_its_place_already_is_not_asked_for(tmp_path: Path) -> None:

@@ -98,8 +98,12 @@ def _figures(job: Job, language: str) -> str:
     )
     if job.state is not JobState.RUNNING or job.speed is None:
         return said
-    rate = text(language, "hub.jobs.rate", speed=size(job.speed), left=duration(job.seconds_left))
-    return f"{said} · {rate}"
+    return f"{said} · {_rate(job, language)}"
+
+
+def _rate(moving: Job | FileProgress, language: str) -> str:
+    speed, left = size(moving.speed or 0.0), duration(moving.seconds_left)
+    return text(language, "hub.jobs.rate", speed=speed, left=left)
 
 
 def _why(job: Job, language: str) -> Safe:
@@ -174,7 +178,10 @@ def _files(job: Job, language: str) -> Safe:
 def _file_figures(file: FileProgress, language: str) -> str:
     state = text(language, f"hub.file_states.{file.state}")
     total = "?" if file.size is None else size(file.size)
-    return f"{size(file.received)} / {total} · {state}"
+    said = f"{size(file.received)} / {total} · {state}"
+    if file.speed is None:
+        return said
+    return f"{said} · {_rate(file, language)}"
 
 
 def _buttons(job: Job, language: str) -> Safe:

@@ -11,6 +11,8 @@ from backend.text import text
 from backend.units import count_short, size
 from ui.html import Safe, element, facts, join
 
+_NAMED = 5
+
 HUB_NAMES: dict[HubName, str] = {"modelscope": "ModelScope", "huggingface": "Hugging Face"}
 
 
@@ -84,10 +86,15 @@ def plan_facts(plan: Plan, language: str) -> Safe:
             ),
         ]
     )
+    pieces = [figures]
+    if listing.left_out:
+        names = ", ".join(listing.left_out[:_NAMED]) + (" …" if listing.left_out[_NAMED:] else "")
+        words = text(language, "hub.left_out", count=len(listing.left_out), names=names[:300])
+        pieces.append(element("p", words, cls="mt-notice", role="status"))
     if plan.pickles_only:
-        warning = element("p", text(language, "hub.pickles_only"), cls="mt-bad", role="status")
-        return join([figures, warning])
-    return figures
+        words = text(language, "hub.pickles_only")
+        pieces.append(element("p", words, cls="mt-bad", role="status"))
+    return join(pieces)
 
 
 def room_facts(plan: Plan | None, chosen: Sequence[str], language: str) -> Safe:
@@ -122,6 +129,8 @@ def file_label(planned: PlannedFile, language: str) -> str:
         parts.append(text(language, "hub.file_here"))
     elif planned.presence == "differs":
         parts.append(text(language, "hub.file_differs"))
+    if planned.mixed:
+        parts.append(text(language, "hub.file_mixed"))
     if planned.pickle:
         parts.append(text(language, "hub.file_pickle"))
     return " · ".join(parts)
