@@ -24,17 +24,7 @@ from backend.files import write_json
 from backend.hub import jobs
 from backend.hub.asking import within
 from backend.hub.clients import client_of
-from backend.hub.jobs import (
-    Job,
-    JobState,
-    Patience,
-    Remains,
-    Request,
-    find_job,
-    job_id,
-    list_jobs,
-    list_remains,
-)
+from backend.hub.jobs import Job, JobState, Patience, Remains, Request, find_job, job_id
 from backend.hub.plan import Plan, is_pickle, plan_of
 from backend.hub.repository import Repository
 from backend.hub.room import room_of
@@ -82,7 +72,7 @@ class Downloads:
 
     def jobs(self) -> list[Job]:
         """All downloads, the newest first."""
-        return list_jobs(self._workspace)
+        return jobs.list_jobs(self._workspace)
 
     def start(self, plan: Plan, paths: Collection[str], *, allow_pickle: bool = False) -> Job:
         """Fetch files of a plan. What an earlier try of the same repository left is used.
@@ -157,7 +147,7 @@ class Downloads:
 
     def remains(self) -> list[Remains]:
         """What lies in the folders of downloads that can't be read any more."""
-        return list_remains(self._workspace)
+        return jobs.list_remains(self._workspace)
 
     def remove_remains(self, name: str) -> None:
         """Delete the folder of a download that can't be read; one that can is left alone.
@@ -166,13 +156,13 @@ class Downloads:
             DownloadError: there is none.
         """
         with self._changing():
-            if name not in {one.id for one in list_remains(self._workspace)}:
+            if name not in {one.id for one in jobs.list_remains(self._workspace)}:
                 raise DownloadError("hub.errors.job_missing")
             folder = self._workspace.named(self._workspace.downloads, name)
             process = jobs.process_of(folder)
             if process is not None:
                 end_group(process)
-            shutil.rmtree(folder, ignore_errors=True)
+            _delete(folder)
 
     def forget(self, wanted: str) -> None:
         """Take a download that has ended off the list; what it delivered stays.
@@ -184,7 +174,7 @@ class Downloads:
             job = find_job(self._workspace, wanted)
             if job.state is not JobState.DONE:
                 raise DownloadError("hub.errors.not_ended")
-            shutil.rmtree(job.folder, ignore_errors=True)
+            _delete(job.folder)
 
     def _end(self, wanted: str, state: str) -> Job:
         with self._changing():
@@ -205,7 +195,7 @@ class Downloads:
             now = find_job(self._workspace, job.id)
             # It may have been finished, or taken up again in another window, in between.
             if not now.state.active and now.state is not JobState.DONE:
-                shutil.rmtree(now.folder, ignore_errors=True)
+                _delete(now.folder)
 
     def _check_disk(self, plan: Plan) -> None:
         """Refuse what could not be put in its place by a rename once all of it has come.
@@ -274,6 +264,12 @@ class Downloads:
             yield
         finally:
             lock.release()
+
+
+def _delete(folder: Path) -> None:
+    # What is big first: without its request the rest would be taken for a damaged download.
+    for path in (folder / jobs.FILES, folder):
+        shutil.rmtree(path, ignore_errors=True)
 
 
 def _stale(request: Request, earlier: Job | None) -> list[str]:

@@ -87,7 +87,8 @@ def list_remains(workspace: Workspace) -> list[Remains]:
         # A link or a hidden folder is nothing that a download makes.
         if folder.is_symlink() or not _is_name(folder.name):
             continue
-        ours = (folder / JOB).exists() or (folder / FILES).is_dir()
+        # One that begins has its folders a moment before its request.
+        ours = (folder / JOB).exists() or bytes_in(folder / FILES) > 0
         if ours and read_request(folder) is None:
             found.append(Remains(folder.name, bytes_in(folder)))
     return found

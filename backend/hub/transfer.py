@@ -124,7 +124,7 @@ class Transfer:
     ) -> None:
         self._listing = listing
         # By its commit, where the hub tells it, so that all files are of one moment even when the
-        # branch moves on. ModelScope tells none: the hashes of one listing hold them together there.
+        # branch moves on. ModelScope tells none: the hashes of one listing do it there.
         source = listing.repository
         self._source = Repository(source.hub, source.kind, source.id, listing.commit)
         self._client = client

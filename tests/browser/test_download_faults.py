@@ -133,7 +133,7 @@ def test_listings_that_are_none(me: Person, hub: Hub, workspace: Workspace) -> N
         "403": ({"status": 403}, "does not let you read"),
         "null": ({"body": b"null"}, "in a way that no hub does"),
     }
-    for name, (fault, said) in faults.items():
+    for name, (fault, _) in faults.items():
         hub.add(kind="model", id=f"odd/{name}", files={"config.json": b"{}"})
         hub.fault(f"odd/{name}", **{"path": LISTING, **fault})
     hub.add(kind="model", id="good/one", files={"config.json": b"{}"})
