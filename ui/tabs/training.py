@@ -2,18 +2,17 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict
 from typing import Any
 
 import gradio as gr
 
-from backend.errors import MedTuneError
+from backend.errors import WorkspaceError
 from backend.services import Services
 from backend.text import text
-from backend.training.metrics import read_points
-from backend.training.runs import Run, RunState, find_run, list_runs
+from backend.training.curves import Curves, read_curves
+from backend.training.runs import Run, RunState, list_runs
 from ui.components.form import Form
-from ui.components.live_chart import build_live_chart
+from ui.components.live_chart import Shown, build_live_chart, live_chart_value
 from ui.components.run_view import checkpoints_table, log_view, state_words, status_card
 from ui.components.slot import slot
 from ui.errors import told
@@ -30,6 +29,7 @@ class TrainingTab:
     Attributes:
         run: The run that is shown.
         chat_about: Asks to compare its checkpoints.
+        curves: The chart, which tells of clicks on a checkpoint.
     """
 
     def __init__(self, services: Services, words: Words, language: gr.Radio, *, form: Form) -> None:
@@ -40,7 +40,8 @@ class TrainingTab:
                 self._lay_out_actions(words)
             with gr.Column(scale=3):
                 self.status = slot("run-status")
-                self.chart = build_live_chart(self._points).component
+                self.curves = build_live_chart(self._read_curves, language=words.language)
+                self.chart = self.curves.component
                 with words.make(gr.Accordion, {"label": "training.log.title"}, open=False):
                     self.log = slot("run-log")
         self.seen = gr.State("")
@@ -139,13 +140,13 @@ class TrainingTab:
         plan = plan_card(self._form.values(entered), language)
         return [plan, *self._view(language, run_id)]
 
-    def _points(self, run_id: str, offset: int) -> dict[str, Any]:
-        """The points logged after ``offset``; what the chart's script asks for once a second."""
+    def _read_curves(self, run_id: str) -> Curves | None:
+        """What the chart's script asks for: no more than two looks at a run's folder."""
+        workspace = self._services.workspace
         try:
-            points = read_points(find_run(self._services.workspace, run_id).folder, offset)
-        except MedTuneError:
-            return {"offset": 0, "reset": True, "points": []}
-        return asdict(points)
+            return read_curves(workspace.named(workspace.runs, run_id))
+        except WorkspaceError:
+            return None
 
 
 def stamp(runs: list[Run], chosen: Run | None) -> str:
@@ -195,12 +196,12 @@ def run_view(run: Run | None, language: str) -> list[Any]:
 
 
 def chart_value(run: Run | None, language: str) -> dict[str, Any]:
-    labels = ("loss", "evaluation_loss", "learning_rate", "step", "empty", "error")
-    return {
-        "run": run.id if run else "",
-        "active": run is not None and run.state.active,
-        "labels": {name: text(language, f"training.chart.{name}") for name in labels},
-    }
+    """The run's curves with its whole checkpoints; the last of one step is named once."""
+    if run is None:
+        return live_chart_value((), language)
+    saved = {one.step: one.name for one in reversed(run.checkpoints()) if one.complete}
+    marks = [(name, step) for step, name in sorted(saved.items())]
+    return live_chart_value([Shown(run.id, run.state.active, marks)], language)
 
 
 def plan_card(values: dict[str, Any], language: str) -> Any:
