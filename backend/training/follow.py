@@ -37,7 +37,10 @@ class Follower:
 
     def __init__(self, path: Path) -> None:
         self._path = path
-        self._forget()
+        self._offset = 0
+        self._head = self._tail = b""
+        self._file: tuple[int, ...] | None = None
+        self._seen: tuple[int, ...] | None = None
 
     def read(self) -> Appended | None:
         """The next lines, or None where nothing is new. Call it until it gives None."""
@@ -81,15 +84,14 @@ class Follower:
         if file.read(len(self._head)) != self._head:
             return False
         file.seek(self._offset - len(self._tail))
-        return file.read(len(self._tail)) == self._tail
+        return bool(file.read(len(self._tail)) == self._tail)
 
     def _forget(self) -> bool:
         """Start over; True if anything had been read."""
-        had = getattr(self, "_offset", 0) > 0
+        had = self._offset > 0
         self._offset = 0
         self._head = self._tail = b""
-        self._file: tuple[int, ...] | None = None
-        self._seen: tuple[int, ...] | None = None
+        self._file = self._seen = None
         return had
 
 
