@@ -19,8 +19,8 @@ from backend.data.preparing import prepare_now
 from backend.data.recipe import PrepareSettings
 from backend.text import ASSETS
 from backend.training import layout
+from backend.training.curves import series_of
 from backend.training.environment import environment
-from backend.training.metrics import read_points
 from backend.training.runs import Run
 from backend.workspace import Workspace
 from benchmarks.common import Result, shown_beside, table
@@ -109,9 +109,16 @@ def shell_environment(workspace: Workspace) -> dict[str, str]:
 
 def differences(ours: Path, bare: Path) -> int:
     """Logged steps with another loss or learning rate; a missing one counts."""
-    mine, theirs = read_points(ours).points, read_points(bare).points
+    mine, theirs = logged(ours), logged(bare)
     unequal = sum(1 for one, other in zip(mine, theirs, strict=False) if one != other)
     return unequal + abs(len(mine) - len(theirs))
+
+
+def logged(folder: Path) -> list[tuple[float, ...]]:
+    """Step, loss and learning rate of each logged step."""
+    series = series_of(folder)
+    columns = (series.step.tolist(), series.loss.tolist(), series.learning_rate.tolist())
+    return list(zip(*columns, strict=True))
 
 
 if __name__ == "__main__":

@@ -17,7 +17,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal
 
 from backend.problems import Problem
-from backend.training.smoothing import Level, levels, noise_of, rolling_level
+from backend.training.levels import Level, levels, noise_of, rolling_level
 
 if TYPE_CHECKING:
     import numpy as np

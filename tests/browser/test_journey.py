@@ -13,7 +13,7 @@ import pytest
 from playwright.sync_api import expect
 
 from backend.files import read_json
-from backend.training.metrics import read_points
+from backend.training.curves import series_of
 from backend.training.runs import find_run, list_runs, log_tail
 from backend.workspace import Workspace
 from tests.browser.conftest import Open, wait_until
@@ -131,10 +131,10 @@ def watches_training(me: Person, workspace: Workspace, *, run: str) -> None:
     expect(status).to_contain_text(run, timeout=PATIENCE)
     expect(me.sees("activity")).to_contain_text(run)
     expect(status).to_have_attribute("data-state", "finished", timeout=TRAINING)
-    points = [p for p in read_points(workspace.runs / run).points if "loss" in p]
-    assert len(points) == 30
+    losses = series_of(workspace.runs / run).loss.tolist()
+    assert len(losses) == 30
     expect(chart).to_have_attribute("data-points", "30", timeout=PATIENCE)
-    assert me.losses_on_the_chart() == [point["loss"] for point in points]
+    assert me.losses_on_the_chart() == losses
     expect(me.sees("run-checkpoints")).to_contain_text("checkpoint-20")
     assert [one.id for one in list_runs(workspace)] == [run]
 
@@ -225,7 +225,7 @@ def test_a_run_outlives_the_dashboard(open_page: Open, tmp_path: Path) -> None:
             status = me.sees("run-status").locator(".mt-run")
             expect(status).to_have_attribute("data-state", "running", timeout=TRAINING)
             me.leaves()  # the laptop is closed, and then the dashboard crashes
-        reached = len(read_points(workspace.runs / "survivor").points)
+        reached = len(series_of(workspace.runs / "survivor").step)
         with watched(workspace.root) as again:
             me.opens(again.server.address)
             me.goes_to("training")

@@ -12,11 +12,11 @@ from pathlib import Path
 
 from backend.text import LANGUAGES
 from backend.training.checkpoints import faults, newest_whole
-from backend.training.metrics import read_points
 from backend.training.runs import Run, RunState, find_run
 from backend.training.supervisor import Supervisor
 from backend.workspace import Workspace
 from tests.fakes.full_disk import fill
+from tests.fakes.logged import logged
 from tests.fakes.ready_workspace import VALUES, make_ready
 from tests.fakes.trainers import end_trainers, wait_until
 
@@ -48,7 +48,7 @@ def main(folder: Path) -> dict[str, object]:
         trainers.resume(run.id)
         wait_until(lambda: ended(workspace, run), SECONDS)
         seen["after"] = find_run(workspace, run.id).state.value
-        seen["steps"] = [one["step"] for one in read_points(run.folder).points]
+        seen["steps"] = [one["current_steps"] for one in logged(run.folder)]
         return seen
     finally:
         end_trainers(workspace)

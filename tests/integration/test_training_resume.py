@@ -20,13 +20,13 @@ from backend.data.recipe import PrepareSettings
 from backend.files import read_json
 from backend.training import layout
 from backend.training.checkpoints import faults
-from backend.training.metrics import read_points
 from backend.training.resuming import CheckpointError
 from backend.training.runs import Run, RunState, find_run, list_runs, process_of, read_progress
 from backend.training.supervisor import Supervisor
 from backend.workspace import Workspace
 from tests.conftest import ROOT
 from tests.fakes.full_training_disk import DISK_BYTES
+from tests.fakes.logged import logged
 from tests.fakes.ready_workspace import VALUES, make_ready, medical_rows
 from tests.fakes.trainers import end_trainers, until, wait_until
 
@@ -59,10 +59,10 @@ def whole(ready: Workspace, trainers: Supervisor) -> Run:
 
 def losses(folder: Path) -> dict[int, Any]:
     """The losses by step, every digit of them; a step that is logged twice is a fault."""
-    points = [point for point in read_points(folder).points if "loss" in point]
-    steps = [int(point["step"] or 0) for point in points]
+    entries = [entry for entry in logged(folder) if "loss" in entry]
+    steps = [entry["current_steps"] for entry in entries]
     assert steps == sorted(set(steps)), "each step once, in order"
-    return dict(zip(steps, (point["loss"] for point in points), strict=True))
+    return dict(zip(steps, (entry["loss"] for entry in entries), strict=True))
 
 
 def reached(run: Run, step: int) -> None:
@@ -187,8 +187,8 @@ def test_a_stop_during_an_evaluation_does_not_wait_for_its_end(
     stopped = until(ready, run, RunState.STOPPED, seconds=SECONDS)
     assert [one.name for one in stopped.checkpoints()] == ["checkpoint-1", "final"]
     assert not faults(stopped.checkpoints()[0])
-    points = read_points(run.folder).points
-    assert [point["step"] for point in points] == [1] and "eval_loss" not in points[0]
+    entries = logged(run.folder)
+    assert [entry["current_steps"] for entry in entries] == [1] and "eval_loss" not in entries[0]
 
 
 OWN_MOUNTS = ("unshare", "--user", "--map-root-user", "--mount")

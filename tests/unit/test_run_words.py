@@ -10,8 +10,7 @@ from backend.training.checkpoints import FINAL, Checkpoint
 from backend.training.schema import FIELDS, defaults
 from ui.components.chat_columns import column_label
 from ui.components.form import choice_words
-from ui.components.run_view import checkpoints_table
-from ui.tabs.training import plan_card
+from ui.components.run_view import checkpoint_words, plan_card
 
 
 @pytest.mark.parametrize(
@@ -33,7 +32,6 @@ def test_every_choice_of_a_method_has_words() -> None:
 def test_what_a_run_saved_last_has_a_name_in_chinese() -> None:
     """ "final" is the program's own word, not the name of a folder."""
     found = [Checkpoint("checkpoint-20", 20, Path("x"), True), Checkpoint(FINAL, 30, Path(), True)]
-    shown = checkpoints_table(found, "zh")
-    assert "checkpoint-20" in shown and "最终结果" in shown and "final" not in shown
+    assert [checkpoint_words(one.name, "zh") for one in found] == ["checkpoint-20", "最终结果"]
     assert column_label(f"first/{FINAL}", "zh") == "first · 最终结果"
     assert column_label("first/checkpoint-20", "zh") == "first · checkpoint-20"

@@ -14,11 +14,11 @@ from backend.errors import HyperparameterError, RunError
 from backend.files import read_json
 from backend.training import layout, resuming
 from backend.training.checkpoints import faults, list_checkpoints, newest_whole
-from backend.training.metrics import read_points
 from backend.training.progress import progress_of
 from backend.training.resuming import CheckpointError
 from backend.training.runs import Run, RunState, find_run
 from backend.workspace import Workspace
+from tests.fakes.logged import logged
 from tests.fakes.ready_workspace import VALUES
 from tests.fakes.trainers import Make, until, wait_until
 
@@ -33,7 +33,7 @@ def killed(ready: Workspace, make: Make) -> Run:
 
 
 def steps(folder: Path) -> list[int]:
-    return [int(point["step"] or 0) for point in read_points(folder).points]
+    return [entry["current_steps"] for entry in logged(folder)]
 
 
 def test_a_killed_run_goes_on_and_its_curve_too(ready: Workspace, make: Make, killed: Run) -> None:

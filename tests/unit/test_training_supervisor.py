@@ -15,7 +15,7 @@ import pytest
 from backend.errors import DataError, HyperparameterError, LibraryError, RunError, WorkspaceError
 from backend.files import read_json
 from backend.training import launching, layout, making, supervisor
-from backend.training.metrics import read_points
+from backend.training.curves import series_of
 from backend.training.runs import RunState, find_run, list_runs, read_progress
 from backend.training.supervisor import Supervisor
 from backend.workspace import Workspace
@@ -32,7 +32,7 @@ def test_a_run_goes_from_start_to_end(ready: Workspace, make: Make) -> None:
     done = until(ready, run, RunState.FINISHED)
     assert done.exit_code == 0 and trainers.active() is None
     assert [one.name for one in done.checkpoints()] == ["checkpoint-5", "final"]
-    assert [point["step"] for point in read_points(done.folder).points] == [1, 2, 3, 4, 5]
+    assert series_of(done.folder).step.tolist() == [1, 2, 3, 4, 5]
     progress = read_progress(done)
     assert progress is not None and (progress.step, progress.total) == (5, 5)
 
@@ -78,7 +78,7 @@ def test_another_dashboard_sees_and_stops_the_run(ready: Workspace, make: Make) 
     active = other.active()
     assert active is not None and active.id == run.id
     until(ready, run, RunState.RUNNING)
-    wait_until(lambda: read_points(run.folder).points)
+    wait_until(lambda: len(series_of(run.folder).step))
     assert other.stop(run.id, now=False).state in (RunState.STOPPING, RunState.STOPPED)
     stopped = until(ready, run, RunState.STOPPED)
     names = [one.name for one in stopped.checkpoints()]
