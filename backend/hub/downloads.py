@@ -234,6 +234,7 @@ class Downloads:
     @contextmanager
     def _changing(self) -> Iterator[None]:
         """Held while a download is changed: a double click or a second dashboard waits for it."""
+        self._workspace.check_writable()
         lock = FileLock(self._workspace.downloads / ".lock", thread_local=False)
         try:
             lock.acquire(timeout=_LOCK_SECONDS)

@@ -129,6 +129,7 @@ class Verifier:
             LibraryError: there is no such thing.
             WorkspaceError: it is a link out of the workspace that nobody made on purpose.
         """
+        self._workspace.check_writable()
         work = self._model(item_id) if kind == "model" else self._dataset(item_id)
         with self._lock:
             for job in self._jobs:

@@ -105,7 +105,7 @@ def test_the_end_that_is_followed_is_redrawn(viewer: LogViewer, workspace: Works
 
 def test_a_search_marks_what_it_found(viewer: LogViewer) -> None:
     said, lines, place = viewer.show("zh", "first", "ERROR 49", True, None)
-    assert "<mark>Error 49</mark>0" in lines and lines.count('data-key') == 1
+    assert "<mark>Error 49</mark>0" in lines and lines.count("data-key") == 1
     assert "mt-log-flagged" in lines and "1" in said
     _, lines, _ = viewer.show("zh", "first", "<b", False, None)
     assert "<mark>&lt;b</mark>&gt;" in lines

@@ -5,10 +5,12 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from backend.text import text
+from backend.training.checkpoints import FINAL
 from backend.training.runs import Checkpoint, Progress, Run, RunState, log_tail, read_progress
 from ui.html import Safe, badge, count, duration, element, empty, facts, figure, join, table
 
 TONES = {
+    RunState.QUEUED: "quiet",
     RunState.STARTING: "busy",
     RunState.RUNNING: "busy",
     RunState.STOPPING: "busy",
@@ -35,6 +37,8 @@ def status_card(run: Run, language: str) -> Safe:
     pieces = [head]
     if run.failure is not None:
         pieces.append(element("p", run.failure.sentence(language), cls="mt-bad"))
+    elif run.state is RunState.QUEUED:
+        pieces.append(element("p", text(language, "training.queued"), cls="mt-quiet"))
     elif run.state is RunState.STARTING:
         pieces.append(element("p", text(language, "training.starting"), cls="mt-quiet"))
     elif run.state is RunState.STOPPING:
@@ -74,13 +78,18 @@ def _progress(progress: Progress | None, language: str, *, running: bool) -> Saf
     return join([bar, facts(labelled)])
 
 
+def checkpoint_words(name: str, language: str) -> str:
+    """A checkpoint's name as it is read: its folder's, or words for what the run saved last."""
+    return text(language, "training.checkpoints.final") if name == FINAL else name
+
+
 def checkpoints_table(checkpoints: Sequence[Checkpoint], language: str) -> Safe:
     if not checkpoints:
         return empty(language, "training.checkpoints.empty")
     headers = [text(language, f"training.checkpoints.{name}") for name in ("name", "step", "state")]
     rows = [
         [
-            element("span", one.name, cls="mt-name"),
+            element("span", checkpoint_words(one.name, language), cls="mt-name"),
             count(one.step),
             badge(text(language, "training.checkpoints.complete"), "good")
             if one.complete

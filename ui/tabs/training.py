@@ -12,7 +12,7 @@ from backend.services import Services
 from backend.text import text
 from backend.training.metrics import read_points
 from backend.training.runs import Run, RunState, find_run, list_runs
-from ui.components.form import Form
+from ui.components.form import Form, choice_words
 from ui.components.live_chart import build_live_chart
 from ui.components.run_view import checkpoints_table, log_view, state_words, status_card
 from ui.components.slot import slot
@@ -177,14 +177,13 @@ def run_view(run: Run | None, language: str) -> list[Any]:
             chart_value(None, language),
             "",
         ]
-    active = run.state.active
     stopping = run.state is RunState.STOPPING
     checkpoints = run.checkpoints()
     return [
         status_card(run, language),
         gr.update(
-            interactive=active,
-            value=text(language, "training.end_now" if stopping else "training.stop"),
+            interactive=run.state.pending,
+            value=text(language, stop_key(run)),
         ),
         checkpoints_table(checkpoints, language),
         gr.update(interactive=any(one.complete for one in checkpoints)),
@@ -192,6 +191,13 @@ def run_view(run: Run | None, language: str) -> list[Any]:
         chart_value(run, language),
         run.id if stopping else "",
     ]
+
+
+def stop_key(run: Run) -> str:
+    """What the stop button offers."""
+    if run.state is RunState.QUEUED:
+        return "training.cancel"
+    return "training.end_now" if run.state is RunState.STOPPING else "training.stop"
 
 
 def chart_value(run: Run | None, language: str) -> dict[str, Any]:
@@ -211,7 +217,10 @@ def plan_card(values: dict[str, Any], language: str) -> Any:
         [
             (text(language, "fields.model.label"), values["model"]),
             (text(language, "fields.dataset.label"), values["dataset"]),
-            (text(language, "fields.finetuning_type.label"), values["finetuning_type"]),
+            (
+                text(language, "fields.finetuning_type.label"),
+                choice_words("finetuning_type", values["finetuning_type"], language),
+            ),
             (text(language, "fields.template.label"), values["template"] or "–"),
         ]
     )
