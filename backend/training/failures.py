@@ -14,11 +14,12 @@ from contextlib import suppress
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from backend.files import read_json
 from backend.problems import Problem
 from backend.processes import same_boot
+from backend.text import catalogue
 from backend.training import layout, logs
 from backend.training.failure_table import PATTERNS, Kind, Pattern
 from backend.training.metrics import entry_of, finite
@@ -98,14 +99,16 @@ def _cause_of(
 
 def _cause_of_failure(folder: Path, code: int | None, lines: list[str]) -> _Cause:
     """The trainer, or what started it, has said that it failed."""
-    ended = read_json(folder / layout.EXIT)
-    error = str((ended.get("error") if isinstance(ended, dict) else None) or "")
-    match ended:
-        case {"problem": {"key": str(key), "params": dict(params)}}:  # it could not be started
+    ended = _ended(folder)
+    match ended.get("problem"):  # it never came to a trainer
+        case {"key": str(key), "params": dict(params)} if key in catalogue("en"):
             return _Cause("error", Problem(key, params))
-        case {"full": True}:  # the trainer looked when a write had failed; torch itself can't say
-            return _Cause("disk_full", Problem("training.failures.disk_full.full"), (error,))
+    error = str(ended.get("error") or "")
     told = _find([error])
+    if ended.get("full") is True and (told is None or told[0].kind != "disk_full"):
+        # The trainer has looked: what broke for want of room seldom says so.
+        evidence = (error,) if error else ()
+        return _Cause("disk_full", Problem("training.failures.disk_full.full"), evidence)
     if told is None or told[0].vague:
         nearby = _find(lines[-_LAST:])
         if nearby and (told is None or PATTERNS.index(nearby[0]) < PATTERNS.index(told[0])):
@@ -165,9 +168,14 @@ def _lines(folder: Path) -> list[str]:
     return []
 
 
+def _ended(folder: Path) -> Mapping[str, Any]:
+    ended = read_json(folder / layout.EXIT)
+    return ended if isinstance(ended, dict) else {}
+
+
 def _log_offset(folder: Path) -> int:
     """Where the present attempt's part of the log begins, where that was written down."""
-    match read_json(folder / layout.PROCESS):
+    match read_json(folder / layout.LAUNCH):
         case {"log_offset": int(offset)} if offset > 0:
             return offset
         case _:
@@ -246,7 +254,14 @@ def _machine_memory() -> int:
 
 def _stamp(folder: Path) -> tuple[tuple[int, int], ...]:
     """Changes with the files that a cause is taken from."""
-    names = (layout.EXIT, layout.LOG, layout.METRICS, layout.TRAINER_LOG, layout.PROCESS)
+    names = (
+        layout.EXIT,
+        layout.LOG,
+        layout.METRICS,
+        layout.TRAINER_LOG,
+        layout.PROCESS,
+        layout.LAUNCH,
+    )
     return tuple(_size_and_time(folder / name) for name in names)
 
 

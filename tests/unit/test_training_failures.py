@@ -212,7 +212,7 @@ def test_what_an_earlier_attempt_said_is_past(tmp_path: Path) -> None:
     log = [begins, "OSError: [Errno 28] No space left on device", begins, "KeyError: 'x'"]
     assert explained(make_run(tmp_path, *log)).kind == "error"
     past = len(f"{begins}\n{log[1]}\n".encode())
-    write_json(tmp_path / layout.PROCESS, {"pid": 1, "born": "", "log_offset": past})
+    write_json(tmp_path / layout.LAUNCH, {"devices": "", "log_offset": past})
     assert explained(make_run(tmp_path, *log[:2], "KeyError: 'x'")).kind == "error"
 
 
@@ -266,6 +266,23 @@ def test_a_loss_that_is_not_a_number(tmp_path: Path) -> None:
 @pytest.mark.parametrize("state", [RunState.FINISHED, RunState.STOPPED, RunState.RUNNING])
 def test_what_did_not_fail_needs_no_explanation(tmp_path: Path, state: RunState) -> None:
     assert explain(replace(make_run(tmp_path, OUT_OF_MEMORY), state=state)) is None
+
+
+def test_a_trainer_that_saw_the_disk_full_is_believed(tmp_path: Path) -> None:
+    """torch's own words for a full disk are that a position is unexpected, or nothing at all."""
+    run = make_run(tmp_path, error="RuntimeError: odd")
+    write_json(tmp_path / layout.EXIT, {"code": 1, "error": "RuntimeError: odd", "full": True})
+    explanation = explained(run)
+    assert explanation.kind == "disk_full" and explanation.evidence == ("RuntimeError: odd",)
+
+
+def test_what_kept_a_trainer_from_starting_is_said_as_it_was(tmp_path: Path) -> None:
+    run = make_run(tmp_path)
+    problem = {"key": "training.errors.not_started", "params": {"reason": "no room"}}
+    write_json(tmp_path / layout.EXIT, {"code": None, "error": None, "problem": problem})
+    assert "no room" in explained(run).problem.sentence("en")
+    write_json(tmp_path / layout.EXIT, {"code": 1, "problem": {"key": "no.such", "params": {}}})
+    assert explained(run).problem.sentence("en")
 
 
 # --- Remedies -----------------------------------------------------------------------------------
