@@ -11,6 +11,7 @@ import json
 from collections.abc import Iterator
 from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from itertools import islice
 from pathlib import Path
 from typing import Any
@@ -44,6 +45,12 @@ class PreparedDataset:
     name: str
     folder: Path
     report: Report
+
+    @property
+    def created(self) -> str:
+        """When it was prepared, ISO 8601 in UTC: its report is written once."""
+        written = (self.folder / REPORT_FILE).stat().st_mtime
+        return datetime.fromtimestamp(written, UTC).isoformat(timespec="seconds")
 
     @property
     def train_file(self) -> Path:
