@@ -35,6 +35,8 @@ class TrainerFile:
         rewound: At the last update, an evaluation changed that had been there before.
     """
 
+    total: int
+
     def __init__(self, folder: Path) -> None:
         self._follower = Follower(folder / TRAINER_LOG)
         self._forget()
@@ -72,7 +74,7 @@ class TrainerFile:
     def _forget(self) -> None:
         self.steps = Table(6)
         self.evaluations = Table(2)
-        self.total: int = 0
+        self.total = 0
         self.last_step = -1
         self.rewound = False
 
