@@ -46,7 +46,7 @@ def seconds_to_first_page(candidate: Candidate) -> float:
         RuntimeError: the server died or gave no page in three minutes; with what it printed.
     """
     begun = time.perf_counter()
-    with _running(candidate):
+    with running(candidate):
         return time.perf_counter() - begun
 
 
@@ -56,7 +56,7 @@ def megabytes_after_a_visit(candidate: Candidate) -> float:
     Raises:
         RuntimeError: as above.
     """
-    with _running(candidate) as (process, address), sync_playwright() as playwright:
+    with running(candidate) as (process, address), sync_playwright() as playwright:
         chromium = playwright.chromium.launch(executable_path=find_chromium(), args=list(FLAGS))
         page = chromium.new_page()
         page.goto(address)
@@ -79,7 +79,7 @@ def resident_megabytes(pid: int) -> float:
 
 
 @contextlib.contextmanager
-def _running(candidate: Candidate) -> Iterator[tuple[subprocess.Popen[bytes], str]]:
+def running(candidate: Candidate) -> Iterator[tuple[subprocess.Popen[bytes], str]]:
     """The server, from its first page on."""
     port = free_port()
     address = f"http://127.0.0.1:{port}/"

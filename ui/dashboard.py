@@ -148,7 +148,8 @@ def launch(
 ) -> str:
     """Serve the page and return its address. Returns as soon as it can be opened."""
     _, address, _ = page.launch(
-        server_name=host,
+        # Gradio puts the name into its address as it is, and asks there whether it has started.
+        server_name=f"[{host}]" if ":" in host else host,
         server_port=port,
         auth=auth,
         inbrowser=open_browser,

@@ -45,6 +45,7 @@ def start_preparing(
         WorkspaceError, DataError: the settings are none, the name is taken, or the process can't
             be started.
     """
+    workspace.check_writable()  # the process that prepares would not know
     free_target(workspace, settings)
     folder = _folder(workspace, settings.name)
     before = read_task(folder)

@@ -95,7 +95,8 @@ def _lacks_some(entries: Entries, wanted: Entries) -> bool:
 
 def prepared_folders(workspace: Workspace) -> list[PreparedDataset]:
     """All prepared datasets, by name, whatever the registry says."""
-    folders = sorted(workspace.prepared_datasets.iterdir(), key=lambda folder: folder.name)
+    # glob, unlike iterdir, finds nothing where the folder was deleted under a running page.
+    folders = sorted(workspace.prepared_datasets.glob("*"), key=lambda folder: folder.name)
     return [one for folder in folders if (one := _read_prepared(folder)) is not None]
 
 

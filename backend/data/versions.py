@@ -83,8 +83,8 @@ def compare(workspace: Workspace, old: str, new: str) -> Comparison:
 def users_of_prepared(workspace: Workspace, name: str) -> tuple[list[str], list[str]]:
     """Ids of the runs that train on a dataset now, and of those that were trained on it."""
     using = [run for run in list_runs(workspace) if run.values.get("dataset") == name]
-    active = [run.id for run in using if run.state.active]
-    return active, [run.id for run in using if not run.state.active]
+    active = [run.id for run in using if run.state.pending]
+    return active, [run.id for run in using if not run.state.pending]
 
 
 def delete_version(workspace: Workspace, name: str) -> None:

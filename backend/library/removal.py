@@ -70,7 +70,7 @@ def obstacles(
     if kind == "model":
         if item_id in loaded:
             found.append(Problem("library.uses.loaded"))
-        runs = (run for run in list_runs(workspace) if run.state.active)
+        runs = (run for run in list_runs(workspace) if run.state.pending)
         found += [
             Problem("library.uses.training", {"run": run.id})
             for run in runs
@@ -222,7 +222,7 @@ def _files(path: Path) -> Iterator[Path]:
 
 def _trained(workspace: Workspace, model_id: str) -> list[Problem]:
     runs = [run for run in list_runs(workspace) if run.values.get("model") == model_id]
-    ended = [run.id for run in runs if not run.state.active]
+    ended = [run.id for run in runs if not run.state.pending]
     return _listed("library.uses.runs", ended)
 
 

@@ -21,7 +21,7 @@ class Series:
     """One run's log, by logged training step and by evaluation; steps rise strictly.
 
     Attributes:
-        step, loss, learning_rate, epoch: As ``trainer_log.jsonl`` has them, one entry a logged step.
+        step, loss, learning_rate, epoch: As ``trainer_log.jsonl`` has them, one a logged step.
         tokens: Input tokens seen since the run began, padding included.
         time: Unix seconds at which the step was logged.
         grad_norm: Before clipping, as transformers reports it.

@@ -20,8 +20,8 @@ from backend.data.recipe import PrepareSettings
 from backend.data.registry import delete_prepared
 from backend.processes import end_group
 from backend.training import layout
+from backend.training.curves import series_of
 from backend.training.environment import environment
-from backend.training.metrics import read_points
 from backend.training.runs import (
     Run,
     RunState,
@@ -118,8 +118,15 @@ def until(workspace: Workspace, run: Run, state: RunState) -> Run:
 
 def losses(folder: Path) -> dict[int, Any]:
     """The losses by step in a ``trainer_log.jsonl``, every digit of them."""
-    points = read_points(folder).points
-    return {int(point["step"] or 0): point["loss"] for point in points if "loss" in point}
+    series = series_of(folder)
+    return dict(zip(series.step.astype(int).tolist(), series.loss.tolist(), strict=True))
+
+
+def logged(folder: Path) -> dict[str, list[float]]:
+    """What ``trainer_log.jsonl`` says of each step, every digit of it."""
+    series = series_of(folder)
+    names = ("step", "loss", "learning_rate", "epoch", "eval_step", "eval_loss")
+    return {name: getattr(series, name).tolist() for name in names}
 
 
 def train_by_command(workspace: Workspace, run: Run, output: Path, *overrides: str) -> Path:
@@ -153,19 +160,17 @@ def test_a_training_leaves_full_checkpoints_and_its_curves(finished: Run) -> Non
 def test_the_chart_shows_exactly_what_the_trainer_has_logged(finished: Run) -> None:
     """transformers' own record of the training, in the checkpoint, is the witness."""
     state = json.loads((finished.folder / "trainer_state.json").read_text(encoding="utf-8"))
-    logged = [
-        {
-            "step": entry["step"],
-            "epoch": entry["epoch"],
-            **{ours: entry[name] for name, ours in (
-                ("loss", "loss"), ("learning_rate", "learning_rate"), ("eval_loss", "eval_loss")
-            ) if name in entry},
-        }
-        for entry in state["log_history"] if "loss" in entry or "eval_loss" in entry
-    ]  # fmt: skip
+    history = state["log_history"]
+    trained = [entry for entry in history if "loss" in entry]
     # After the last step LLaMA-Factory evaluates once more and no longer logs it.
-    assert read_points(finished.folder).points == logged[:8]
-    assert len([entry for entry in logged[:8] if "eval_loss" in entry]) == 2
+    evaluated = [entry for entry in history if "eval_loss" in entry][:2]
+    assert logged(finished.folder) == {
+        **{name: [entry[name] for entry in trained]
+           for name in ("step", "loss", "learning_rate", "epoch")},
+        "eval_step": [entry["step"] for entry in evaluated],
+        "eval_loss": [entry["eval_loss"] for entry in evaluated],
+    }  # fmt: skip
+    assert len(trained) == 6 and len(evaluated) == 2
 
 
 def test_gradient_norm_and_memory_are_noted(finished: Run) -> None:
@@ -187,7 +192,7 @@ def test_the_log_has_no_progress_bars_of_the_training(finished: Run) -> None:
 def test_the_bare_command_trains_the_same(ready: Workspace, finished: Run, tmp_path: Path) -> None:
     """Same file, same losses, every digit of every step; evaluation included."""
     output = train_by_command(ready, finished, tmp_path / "bare")
-    assert read_points(output).points == read_points(finished.folder).points
+    assert logged(output) == logged(finished.folder)
     ours, theirs = (
         (folder / "adapter_model.safetensors").read_bytes() for folder in (finished.folder, output)
     )

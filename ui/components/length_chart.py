@@ -110,7 +110,7 @@ def build_length_chart(language: str, *, elem_id: str = "data-lengths") -> Lengt
     component = gr.HTML(
         value=no_lengths(language),
         html_template=_TEMPLATE,
-        js_on_load=chart_script("length_chart.js"),
+        js_on_load=chart_script("plotly_tools.js", "length_chart.js"),
         apply_default_css=False,
         elem_id=elem_id,
     )
