@@ -242,7 +242,7 @@ def test_two_versions_are_compared_one_is_deleted_and_a_registry_is_repaired(
             "button[data-action=compare]"
         ).click()
     comparison = me.sees("prepared").locator(".mt-compare")
-    expect(comparison).to_contain_text("seed", timeout=PATIENCE)
+    expect(comparison).to_contain_text("Seed", timeout=PATIENCE)
     two = cards.and_(me.page.locator("[data-prepared=two]"))
     two.locator("button[data-action=delete]").click()
     two.locator("button[data-action=delete_now]").click()

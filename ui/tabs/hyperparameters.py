@@ -230,7 +230,7 @@ def picked_choices(services: Services) -> dict[str, list[str]]:
         # The Data tab says what is wrong; models and templates can be chosen all the same.
         prepared = []
     taught = [one for one in prepared if one.report.target is not Target.RANKING]
-    datasets = sorted(taught, key=lambda one: one.report.created, reverse=True)
+    datasets = sorted(taught, key=lambda one: one.created, reverse=True)
     return {
         "model": [one.id for one in list_models(services.workspace) if one.ready],
         "dataset": [one.name for one in datasets],
