@@ -107,12 +107,13 @@ def train(folder: Path, gate: Gate) -> layout.Reason:
     _spare_imports(config)
     from llamafactory.train.tuner import run_exp
 
-    from backend.workers.train_callback import EvaluationStopped, RunCallback, end_evaluations
+    from backend.workers import train_callback
 
-    end_evaluations()
-    callback = RunCallback(folder, gate)
+    train_callback.end_evaluations()
+    train_callback.load_onto_numbered_cpus()
+    callback = train_callback.RunCallback(folder, gate)
     # One that was broken off outside the training, after its last step, takes nothing with it.
-    with suppress(EvaluationStopped):
+    with suppress(train_callback.EvaluationStopped):
         run_exp(config, callbacks=[callback])
     return "stopped" if callback.stopped else "finished"
 

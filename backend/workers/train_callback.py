@@ -45,6 +45,19 @@ def end_evaluations() -> None:
     Trainer._maybe_log_save_evaluate = without_evaluation
 
 
+def load_onto_numbered_cpus() -> None:
+    """Let torch load onto ``cpu:0``, which is what a process under torchrun calls its CPU.
+
+    Without it no training of several processes on CPUs can be resumed: transformers asks for the
+    optimiser's state there, and ``torch.load`` (2.13) knows only ``cpu``.
+    """
+
+    def onto_cpu(storage: Any, location: str) -> Any:
+        return storage if location.startswith("cpu:") else None
+
+    torch.serialization.register_package(5, lambda _: None, onto_cpu)
+
+
 class RunCallback(TrainerCallback):
     """Stops between two steps with a full checkpoint, and writes ``metrics.jsonl``.
 

@@ -66,7 +66,9 @@ def losses(folder: Path) -> dict[int, Any]:
 
 
 def reached(run: Run, step: int) -> None:
-    wait_until(lambda: max(losses(run.folder), default=0) >= step, SECONDS)
+    ended = run.folder / layout.EXIT
+    wait_until(lambda: max(losses(run.folder), default=0) >= step or ended.exists(), SECONDS)
+    assert not ended.exists(), ended.read_text(encoding="utf-8")
 
 
 def assert_same(resumed: Run, whole: Run) -> None:
