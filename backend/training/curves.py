@@ -167,7 +167,9 @@ def _speed(times: Floats, attempts: Floats, tokens: Floats) -> Floats:
     """
     seconds, read = np.diff(times), np.diff(tokens)
     good = (np.diff(attempts) == 0) & (seconds > 0) & (read >= 0)
-    return np.divide(read, seconds, out=np.full(len(seconds), np.nan), where=good)
+    speed = np.full(len(seconds), np.nan)
+    speed[good] = read[good] / seconds[good]
+    return speed
 
 
 class _Kept:

@@ -40,9 +40,10 @@ def pick(values: Floats, most: int, *, log: bool = False) -> NDArray[np.intp]:
     shape = most // _SHAPE
     # An even number of extremes, and room for the last value: rounding can leave it out of the
     # last stretch (tsdownsample 0.1.5.1, 1,008 values to 1,000).
-    extremes = MinMaxDownsampler().downsample(values, n_out=(most - shape - 1) // 2 * 2)
+    room = (most - shape - 1) // 2 * 2
+    extremes = MinMaxDownsampler().downsample(values, n_out=room)  # type: ignore[no-untyped-call]
     scaled = np.log(values) if log and values.min() > 0 else values
-    drawn = MinMaxLTTBDownsampler().downsample(scaled, n_out=shape)
+    drawn = MinMaxLTTBDownsampler().downsample(scaled, n_out=shape)  # type: ignore[no-untyped-call]
     ends = np.array([0, len(values) - 1])
     chosen: NDArray[np.intp] = np.unique(np.concatenate([ends, extremes, drawn]).astype(np.intp))
     return chosen
