@@ -1,6 +1,6 @@
 # Each target sets up what it needs; with nothing left to do that takes a fraction of a second.
 #
-#   make run ARGS="--port 7861 --lang zh"     options go to app.py
+#   make run ARGS="--port 7861 --no-browser"     options go to app.py
 #   make test ARGS="tests/unit -k layers"     options go to pytest
 
 PYTHON := .venv/bin/python
@@ -9,7 +9,7 @@ ARGS ?=
 .PHONY: help run test lint format bench screenshots lock clean
 
 help:
-	@echo 'make run      set up and open the dashboard     ARGS="--port 7861 --lang zh"'
+	@echo 'make run      set up and open the dashboard     ARGS="--port 7861 --no-browser"'
 	@echo 'make test     all tests                         ARGS="tests/unit"'
 	@echo 'make lint     ruff and mypy'
 	@echo 'make format   let ruff lay out the code'

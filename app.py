@@ -21,6 +21,9 @@ from backend.workspace import Workspace
 DEFAULT_PORT = 7860
 LOOPBACK = ("127.0.0.1", "localhost", "::1")
 
+GRADIO_PROBES = "127.0.0.1"
+"""Whatever address it serves on, Gradio wants the port to be free here as well."""
+
 
 def main(arguments: list[str] | None = None) -> int:
     """Run the dashboard until it is interrupted. The result is the exit status."""
@@ -42,19 +45,44 @@ def parser() -> argparse.ArgumentParser:
         prog="app.py",
         description="MedTune: fine-tune an open model into a medical reasoning model.",
     )
-    made.add_argument("--workspace", metavar="DIR", type=Path, default=Path("workspace"))
-    made.add_argument("--host", metavar="ADDR", default="127.0.0.1", help="default: 127.0.0.1")
     made.add_argument(
-        "--port", metavar="N", type=port_number, default=None, help="0 takes a free one"
+        "--workspace",
+        metavar="DIR",
+        type=Path,
+        default=Path("workspace"),
+        help="where models, data, runs and chats are kept; default: ./workspace",
+    )
+    made.add_argument(
+        "--host",
+        metavar="ADDR",
+        type=plain_address,
+        default="127.0.0.1",
+        help="address to listen on; default: 127.0.0.1. One that others reach needs --auth",
+    )
+    made.add_argument(
+        "--port",
+        metavar="N",
+        type=port_number,
+        help=f"default: the first free one from {DEFAULT_PORT} on; 0 takes any free one",
     )
     made.add_argument("--auth", metavar="FILE", type=Path, help="names and passwords (see passwd)")
-    made.add_argument("--lang", choices=LANGUAGES, help="default: the terminal's language")
+    made.add_argument(
+        "--lang",
+        choices=LANGUAGES,
+        help="of the terminal, and of the page in browsers that ask for neither of the two; "
+        "default: the terminal's language",
+    )
     made.add_argument("--no-browser", action="store_true", help="don't open the page")
     commands = made.add_subparsers(dest="command", metavar="[passwd]")
     passwd = commands.add_parser("passwd", help="add a name and password to a file for --auth")
-    passwd.add_argument("file", type=Path)
-    passwd.add_argument("user")
+    passwd.add_argument("file", type=Path, help="the password file; made if there is none")
+    passwd.add_argument("user", help="the name; its password is asked for")
     return made
+
+
+def plain_address(value: str) -> str:
+    """``::1`` also where it is written as in a browser's line, ``[::1]``."""
+    return value[1:-1] if value.startswith("[") and value.endswith("]") else value
 
 
 def port_number(value: str) -> int:
@@ -87,7 +115,9 @@ def serve(options: argparse.Namespace, language: str) -> int:
     from backend.services import Services
     from ui.dashboard import build_dashboard, launch
 
-    services = Services.of(workspace)
+    services = Services.open(workspace)
+    if services.read_only:
+        print(text(language, "workspace.read_only", folder=workspace.root), flush=True)
     page = build_dashboard(services, language=language)
     address = launch(
         page, host=options.host, port=port, auth=auth, open_browser=not options.no_browser
@@ -128,19 +158,35 @@ def free_port(host: str, wanted: int | None) -> int:
 
 
 def bindable(host: str, port: int) -> int:
+    """The port, if a server can have it; a free one for 0."""
+    free = probed(host, port)
+    if host != GRADIO_PROBES:
+        probed(GRADIO_PROBES, free)
+    return free
+
+
+def probed(host: str, port: int) -> int:
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
-    with socket.socket(family, socket.SOCK_STREAM) as probe:
-        # A port whose last connections are still in TIME_WAIT is free for a server.
-        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        try:
+    try:
+        with socket.socket(family, socket.SOCK_STREAM) as probe:
+            probe.setsockopt(socket.SOL_SOCKET, probe_option(), 1)
             probe.bind((host, port))
-        except PermissionError as error:
-            raise StartError("app.errors.port_forbidden", port=port) from error
-        except (OSError, UnicodeError) as error:
-            in_use = getattr(error, "errno", None) in (48, 98, 10048)
-            key = "app.errors.port_in_use" if in_use else "app.errors.bad_address"
-            raise StartError(key, host=host, port=port) from error
-        return int(probe.getsockname()[1])
+            return int(probe.getsockname()[1])
+    except PermissionError as error:
+        raise StartError("app.errors.port_forbidden", port=port) from error
+    except (OSError, UnicodeError) as error:
+        in_use = getattr(error, "errno", None) in (48, 98, 10048)
+        key = "app.errors.port_in_use" if in_use else "app.errors.bad_address"
+        raise StartError(key, host=host, port=port) from error
+
+
+def probe_option() -> int:
+    """With SO_REUSEADDR a port whose last connections are in TIME_WAIT is free, as for a server.
+
+    On Windows the same option binds a port that another program listens on; what refuses that has
+    a name that only Windows knows.
+    """
+    return int(getattr(socket, "SO_EXCLUSIVEADDRUSE", socket.SO_REUSEADDR))
 
 
 def wait_for_interrupt() -> None:

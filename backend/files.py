@@ -14,6 +14,33 @@ from typing import Any, BinaryIO
 
 import orjson
 
+_closed: set[Path] = set()
+
+
+def close_to_writing(root: Path, *, open_again: bool = False) -> None:
+    """From now on this process changes nothing under ``root``: it is another one's to change.
+
+    What lies under ``root / "cache"`` is nobody's in particular and can be written as before.
+    """
+    if open_again:
+        _closed.discard(root)
+    else:
+        _closed.add(root)
+
+
+def check_writable(path: Path) -> None:
+    """Refuse to change what this process may only read.
+
+    Raises:
+        WorkspaceError: ``path`` lies under a root that is closed.
+    """
+    for root in _closed:
+        if path.is_relative_to(root) and not path.is_relative_to(root / "cache"):
+            # Imported here: a download's process uses this module, and needs no words.
+            from backend.errors import WorkspaceError
+
+            raise WorkspaceError("workspace.errors.read_only", folder=root)
+
 
 @contextmanager
 def replacing(path: Path, *, durable: bool = True) -> Iterator[BinaryIO]:
@@ -25,6 +52,7 @@ def replacing(path: Path, *, durable: bool = True) -> Iterator[BinaryIO]:
         durable: Wait until the disk has it. Not for what is written again in a moment: a disk
             that takes a download would make each note wait behind it.
     """
+    check_writable(path)
     path.parent.mkdir(parents=True, exist_ok=True)
     handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.", suffix=".part")
     try:

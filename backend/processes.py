@@ -45,6 +45,15 @@ class ProcessId:
         return bool(self.born) and _born(self.pid) == self.born
 
 
+def same_boot(born: str) -> bool | None:
+    """Whether a process was born since this machine started; None where that can't be told."""
+    try:
+        boot = _BOOT_ID.read_text(encoding="ascii").strip()
+    except OSError:
+        return None
+    return born.startswith(f"{boot}:") if ":" in born else None
+
+
 def end_group(process: ProcessId, *, patience: float = 2.0) -> None:
     """End a session leader and the processes of its group, kindly first, then by force.
 

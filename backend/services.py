@@ -2,24 +2,32 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from backend.chat.engines import EngineManager
 from backend.data.desk import Desk
 from backend.data.tokens.inspector import Inspector
 from backend.data.tokens.measuring import Measuring
+from backend.files import close_to_writing
 from backend.hub.downloads import Downloads
 from backend.hub.settings import HubSettings, default_file
 from backend.library.importer import Importer
 from backend.library.models import list_models
 from backend.library.verify import Verifier
+from backend.sole import Sole
+from backend.training.pumping import Pump
 from backend.training.supervisor import Supervisor
 from backend.workspace import Workspace
 
 
 @dataclass(frozen=True)
 class Services:
-    """Built once by app.py and handed to every tab."""
+    """Built once by app.py and handed to every tab.
+
+    Attributes:
+        read_only: Another dashboard has the workspace open: whatever would change it is refused
+            with a ``WorkspaceError``.
+    """
 
     workspace: Workspace
     downloads: Downloads
@@ -29,9 +37,29 @@ class Services:
     inspector: Inspector
     supervisor: Supervisor
     engines: EngineManager
+    read_only: bool = False
+    sole: Sole | None = None
+    pump: Pump | None = None
+
+    @classmethod
+    def open(cls, workspace: Workspace) -> Services:
+        """The services of a dashboard: alone on its workspace with the queue moving, or reading.
+
+        Until ``close``; a dashboard that only reads does so for as long as it lives.
+        """
+        services = cls.of(workspace)
+        sole = Sole.take(workspace)
+        if sole is None:
+            close_to_writing(workspace.root)
+            return replace(services, read_only=True)
+        close_to_writing(workspace.root, open_again=True)
+        pump = Pump(services.supervisor)
+        pump.start()
+        return replace(services, sole=sole, pump=pump)
 
     @classmethod
     def of(cls, workspace: Workspace) -> Services:
+        """The services alone, for a test or a script: nothing is locked and nothing moves."""
         return cls(
             workspace=workspace,
             downloads=Downloads(workspace, HubSettings(default_file())),
@@ -52,5 +80,11 @@ class Services:
 
     def close(self) -> None:
         """End what must not outlive the dashboard. Trainers, downloads and tasks go on."""
+        if self.pump is not None:
+            self.pump.close()
         self.engines.unload()
         self.inspector.close()
+        if self.read_only:
+            close_to_writing(self.workspace.root, open_again=True)
+        if self.sole is not None:
+            self.sole.close()

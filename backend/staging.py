@@ -15,6 +15,8 @@ from pathlib import Path
 
 from filelock import FileLock, Timeout
 
+from backend.files import check_writable
+
 
 @contextmanager
 def staging(parent: Path, prefix: str) -> Iterator[Path]:
@@ -25,6 +27,7 @@ def staging(parent: Path, prefix: str) -> Iterator[Path]:
     Args:
         prefix: Start of the hidden folder's name, with its dot, e.g. ``".importing-"``.
     """
+    check_writable(parent)
     folder, lock = _made(parent, prefix)
     try:
         content = folder / "content"

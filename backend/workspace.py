@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Literal
 
 from backend.errors import WorkspaceError
+from backend.files import check_writable
 
 NAME_LIMIT = 80
 """Longest name of a run or a dataset, in characters: 80 of three bytes stay below 255 bytes."""
@@ -98,6 +99,14 @@ class Workspace:
     def cache(self) -> Path:
         """What libraries may keep for themselves; can be deleted at any time."""
         return self.root / "cache"
+
+    def check_writable(self) -> None:
+        """Called before anything is changed that is not written through ``backend.files``.
+
+        Raises:
+            WorkspaceError: another dashboard has this workspace open; this one only reads.
+        """
+        check_writable(self.root)
 
     def inside(self, path: Path | str) -> Path:
         """``path`` (absolute, or relative to the root) with links followed.

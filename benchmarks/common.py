@@ -24,7 +24,8 @@ class Result:
         value: The measured value, in ``unit``.
         unit: Such as "s" or "MB".
         baseline: What it is compared with, in the same unit; None where the goal is absolute.
-        ratio: ``value / baseline``; None without a baseline.
+        ratio: ``value / baseline``; where both were measured in turns, the median of the rounds'
+            own ratios, which a busy minute moves less. None without a baseline.
         goal: The promise in words, such as "≤ 1.4 ×"; empty for a value that is only shown.
         holds: Whether the promise holds; True without a goal.
     """
@@ -52,6 +53,11 @@ def at_most(name: str, value: float, unit: str, limit: float) -> Result:
 def shown_beside(name: str, value: float, unit: str, baseline: float | None = None) -> Result:
     """A value without a promise, shown for comparison."""
     return Result(name, value, unit, baseline, value / baseline if baseline else None)
+
+
+def broken(name: str) -> Result:
+    """The benchmark ``name`` came to no end: a promise that was not measured does not hold."""
+    return Result(f"{name} came to an end", 0, "times", goal="= 1 times", holds=False)
 
 
 def as_dict(result: Result) -> dict[str, Any]:

@@ -21,10 +21,10 @@ from backend.text import ASSETS
 from backend.training import layout
 from backend.training.curves import series_of
 from backend.training.environment import environment
-from backend.training.runs import Run, RunState, find_run, log_tail, process_of
-from backend.training.supervisor import Supervisor
+from backend.training.runs import Run
 from backend.workspace import Workspace
 from benchmarks.common import Result, shown_beside, table
+from benchmarks.trainings import trained
 
 ROUNDS = 5
 MOST_TIMES = 1.03
@@ -80,16 +80,7 @@ def measure() -> list[Result]:
 
 def by_medtune(workspace: Workspace, name: str) -> tuple[Run, float]:
     """A run through the supervisor, and its seconds until the trainer's process is gone."""
-    began = time.perf_counter()
-    run = Supervisor(workspace).start({**VALUES, "run_name": name})
-    process = process_of(run.folder)
-    while process and process.is_alive():
-        time.sleep(0.01)
-    seconds = time.perf_counter() - began
-    run = find_run(workspace, name)
-    if run.state is not RunState.FINISHED:
-        raise RuntimeError(f"the run {run.state}:\n{log_tail(run, 30)}")
-    return run, seconds
+    return trained(workspace, {**VALUES, "run_name": name})
 
 
 def by_command(workspace: Workspace, run: Run, variables: Mapping[str, str]) -> tuple[Path, float]:

@@ -1,4 +1,4 @@
-"""What all tests share: where the repository and the shared real data are."""
+"""What all tests share: the repository's place, a workspace, and real rows where there are some."""
 
 from __future__ import annotations
 

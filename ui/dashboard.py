@@ -77,7 +77,19 @@ def build_dashboard(services: Services, *, language: str) -> gr.Blocks:
         for name, refresh in rooms.refreshes.items():
             _show(rooms.doors[name].select, refresh, header)
         _wire_ways(rooms, header.language)
+        _tell_one_of_progress(page, header.language)
     return page
+
+
+def _tell_one_of_progress(page: gr.Blocks, one: gr.Radio) -> None:
+    """Let events report their progress to one component instead of to each of their outputs.
+
+    None of it is shown (``PRIVATE``), but at each step of each event Gradio's script walks its tree
+    of components once for every component that any event has ever reported to: with some two
+    hundred of them a change of tab took seconds.
+    """
+    for event in page.fns.values():
+        event.show_progress_on = [one]
 
 
 def _lay_out_rooms(services: Services, words: Words, language: gr.Radio) -> Rooms:
@@ -136,7 +148,8 @@ def launch(
 ) -> str:
     """Serve the page and return its address. Returns as soon as it can be opened."""
     _, address, _ = page.launch(
-        server_name=host,
+        # Gradio puts the name into its address as it is, and asks there whether it has started.
+        server_name=f"[{host}]" if ":" in host else host,
         server_port=port,
         auth=auth,
         inbrowser=open_browser,

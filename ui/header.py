@@ -1,16 +1,20 @@
-"""The header on every tab: the name, what runs, and the language."""
+"""The header on every tab: the name, what runs, and the language; and the browser's title."""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import gradio as gr
 
 from backend.services import Services
 from backend.text import ASSETS, text
-from backend.training.runs import read_progress
+from backend.training.progress import Progress
+from backend.training.runs import Run, list_runs, read_progress
+from ui.components.run_view import state_words
 from ui.components.slot import slot
-from ui.html import Safe, element
+from ui.html import Safe, duration, element, join
 from ui.i18n import Words
 from ui.wiring import PRIVATE, Refresh
 
@@ -18,6 +22,9 @@ LANGUAGE_NAMES = [("English", "en"), ("中文", "zh")]
 """Each language by its own name, so that everyone finds theirs."""
 
 TICK_SECONDS = 2.0
+
+MOST_ENDED = 20
+"""Runs of which a page may hear that they ended: so many can't end between two looks."""
 
 
 @dataclass(frozen=True)
@@ -48,26 +55,73 @@ def build_header(services: Services, words: Words) -> Header:
     # A fixed secret: what is kept is no secret, and a random one would forget at each restart.
     remembered = gr.BrowserState("", storage_key="medtune.language", secret="medtune")
 
+    title = gr.HTML(
+        value={},
+        html_template="",
+        js_on_load=(ASSETS / "js" / "page_title.js").read_text(encoding="utf-8"),
+        visible="hidden",
+        elem_id="page-title",
+    )
     shown = gr.State("")
 
-    def tick(language: str, last: str) -> tuple[object, object]:
-        now = running(services, language)
-        return (gr.skip(), gr.skip()) if now == last else (now, now)
+    def tick(language: str, last: str) -> tuple[Any, Any, Any]:
+        activity_now, title_now = now(services, language)
+        if activity_now == last:
+            return gr.skip(), gr.skip(), gr.skip()
+        return activity_now, title_now, activity_now
 
-    gr.Timer(TICK_SECONDS).tick(tick, [language, shown], [activity, shown], **PRIVATE)
-    refresh = Refresh(lambda chosen: running(services, chosen), [activity])
+    gr.Timer(TICK_SECONDS).tick(tick, [language, shown], [activity, title, shown], **PRIVATE)
+    refresh = Refresh(lambda chosen: now(services, chosen), [activity, title])
     return Header(language=language, remembered=remembered, refresh=refresh)
 
 
-def running(services: Services, language: str) -> str:
-    """What trains now and how far it is, or that nothing does."""
-    run = services.supervisor.active()
-    if run is None:
-        return element("span", text(language, "app.idle"), cls="mt-activity mt-quiet")
-    progress = read_progress(run)
-    percent = f"{100 * progress.step // max(progress.total, 1)} %" if progress else ""
-    words = text(language, "app.running", run=run.id, percent=percent)
-    return element("span", words, cls="mt-activity mt-busy", role="status")
+def now(services: Services, language: str) -> tuple[Safe, dict[str, Any]]:
+    """What trains now, in words, and what the browser's title and its notification need."""
+    runs = list_runs(services.workspace)
+    active = [run for run in runs if run.state.active]
+    waiting = sum(run.state.pending for run in runs) - len(active)
+    first = read_progress(active[0]) if active else None
+    return _activity(services, active, waiting, first, language), {
+        "title": _title_of(active, first),
+        "active": [run.id for run in active],
+        "ended": {
+            run.id: f"{run.id}: {state_words(run, language)}"
+            for run in [one for one in runs if not one.state.pending][:MOST_ENDED]
+        },
+    }
+
+
+def _activity(
+    services: Services,
+    active: Sequence[Run],
+    waiting: int,
+    progress: Progress | None,
+    language: str,
+) -> Safe:
+    """The newest run that trains with how far it is, and how many more train or wait."""
+    notes = []
+    if services.read_only:
+        notes.append(element("span", text(language, "app.read_only"), cls="mt-badge mt-bad"))
+    if not active:
+        key = "app.waiting" if waiting else "app.idle"
+        words = text(language, key, count=waiting) if waiting else text(language, key)
+        return join([*notes, element("span", words, cls="mt-activity mt-quiet")])
+    left = duration(progress.remaining_seconds) if progress else "–"
+    words = text(language, "app.running", run=active[0].id, percent=_percent(progress), left=left)
+    more = len(active) - 1 + waiting
+    if more:
+        words = f"{words} · {text(language, 'app.more', count=more)}"
+    return join([*notes, element("span", words, cls="mt-activity mt-busy", role="status")])
+
+
+def _percent(progress: Progress | None) -> str:
+    return f"{100 * progress.step // max(progress.total, 1)} %" if progress else ""
+
+
+def _title_of(active: Sequence[Run], progress: Progress | None) -> str:
+    if not active:
+        return "MedTune"
+    return " ".join(filter(None, [_percent(progress), active[0].id, "· MedTune"]))
 
 
 def _title(logo: Safe, language: str) -> str:

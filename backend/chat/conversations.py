@@ -104,6 +104,7 @@ def delete(workspace: Workspace, conversation_id: str) -> None:
         EngineError: there is no such conversation.
         WorkspaceError: the id is no file name.
     """
+    workspace.check_writable()
     try:
         _path(workspace, conversation_id).unlink()
     except FileNotFoundError as error:

@@ -35,8 +35,7 @@ def card_of(report: Report) -> str:
             "",
             f"# {_plain(report.name)}",
             "",
-            f"Prepared by MedTune on {report.created} for LLaMA-Factory "
-            f"({report.target.value} format).",
+            f"Prepared by MedTune for LLaMA-Factory ({report.target.value} format).",
             "",
             f"- Made from {_code(Path(report.source).name)}, {report.source_rows:,} rows.",
             f"- `data.jsonl`: {report.train_rows:,} rows to train on.",

@@ -7,15 +7,18 @@ Each answer is made from the file, its draft and its study, all of them on disk.
 from __future__ import annotations
 
 import random
-from collections.abc import Callable, Iterable
+import time
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from functools import lru_cache
 from pathlib import Path
+from typing import Any, TypeGuard
 
 import numpy as np
 
 from backend.data.checks.remedies import remedied
+from backend.data.decisions import Decisions
 from backend.data.drafts import Draft, changing_drafts, draft_age, read_draft, write_draft
 from backend.data.look import (
     Look,
@@ -28,21 +31,31 @@ from backend.data.look import (
     selected,
 )
 from backend.data.meaning.convert import Converted, compile_map
-from backend.data.meaning.detect import DETECTED_ROWS, Detection, detect
-from backend.data.meaning.mapping import ColumnMap
-from backend.data.reading.reader import Row, RowReader, Stamp
+from backend.data.meaning.detect import (
+    DETECTED_ROWS,
+    Detection,
+    counted,
+    detect,
+    numbering_in,
+)
+from backend.data.meaning.mapping import ColumnMap, Shape
+from backend.data.reading.reader import Found, Row, RowReader, Stamp
 from backend.data.studies import (
+    Request,
     cancel_study,
     find_study,
     start_study,
     study_in,
 )
-from backend.data.tasks import TaskState
+from backend.data.tasks import Task, TaskState
 from backend.data.tokens.measuring import LengthsRequest, Measuring
 from backend.errors import DataError, LibraryError
 from backend.library.datasets import ready_raw_dataset
 from backend.library.models import find_model
 from backend.workspace import Workspace
+
+SEARCH_SECONDS = 1.0
+"""So long a search goes on before it says how far it came."""
 
 SETTLED_SECONDS = 1.5
 """A draft that was not changed for so long is taken for settled."""
@@ -79,6 +92,7 @@ class Desk:
             columns=understood,
             evaluation=self._evaluation(draft.evaluation),
             fault=fault_in(understood, detection.columns) if understood else None,
+            numbering=numbering_in(understood, _head(reader)) if _chooses(understood) else None,
         )
         if understood is None or columns is not None:
             return look
@@ -93,6 +107,9 @@ class Desk:
         request = request_of(look)
         if request is None or (look.task and look.task.state is not TaskState.INTERRUPTED):
             return look
+        for other, task in self._otherwise_mended(look, request):
+            if task.state is TaskState.RUNNING:  # of what a person has just taken back
+                cancel_study(self._workspace, other)
         start_study(self._workspace, request)
         return self._with_study(look)
 
@@ -135,6 +152,10 @@ class Desk:
             raise DataError("data.errors.lengths_lost")
         return self._measuring.folder(request)
 
+    def draft(self, source_id: str) -> Draft:
+        """What was decided about a file so far."""
+        return read_draft(self._workspace, source_id)
+
     def change(self, source_id: str, change: Callable[[Draft], Draft]) -> None:
         """Change what was decided about a file.
 
@@ -156,6 +177,14 @@ class Desk:
         chosen = None if columns == look.detection.best else columns
         self.change(look.source_id, lambda draft: replace(draft, columns=chosen))
 
+    def counted(self, look: Look, columns: ColumnMap) -> ColumnMap:
+        """A map with its numbers of right options counted as the first rows say.
+
+        Raises:
+            DataError: the file changed, or can't be read any more.
+        """
+        return counted(columns, _head(look.reader)) if _chooses(columns) else columns
+
     # Rows
 
     def rows(self, look: Look, numbers: Iterable[int]) -> list[SeenRow]:
@@ -170,7 +199,7 @@ class Desk:
     def _seen(self, look: Look, row: Row, convert: Callable[[Row], Converted] | None) -> SeenRow:
         one = convert(row) if convert else Converted(row, None, row.problem)
         place = row.number - 1
-        found = findings_in(look, place, one.lesson, self._workspace.cache)
+        found = findings_in(look, row, one.lesson, self._workspace.cache)
         return SeenRow(
             row=row,
             lesson=one.lesson and remedied(one.lesson, look.draft.decisions.mended),
@@ -188,6 +217,29 @@ class Desk:
         places = np.flatnonzero(hit)
         first = int(np.searchsorted(places, start - 1))
         return [int(place) + 1 for place in places[first : first + size]]
+
+    def search(self, look: Look, only: str, words: str, start: int, limit: int) -> Found:
+        """Up to ``limit`` rows with some words from row ``start`` on, of those a filter shows.
+
+        Takes about a second at most; what was reached by then is told.
+
+        Raises:
+            DataError: the file changed, or can't be read any more.
+        """
+        hit = filtered(look, only)
+        if hit is None:
+            return look.reader.search(words, start=start, limit=limit)
+        until = time.monotonic() + SEARCH_SECONDS
+        rows: list[int] = []
+        reached = start - 1
+        while len(rows) < limit and reached < look.reader.count:
+            left = until - time.monotonic()
+            if left <= 0:
+                break
+            found = look.reader.search(words, start=reached + 1, seconds=left)
+            rows += [row for row in found.rows if hit[row - 1]]
+            reached = found.reached
+        return Found(rows[:limit], rows[limit - 1] if len(rows) >= limit else reached)
 
     def before(self, look: Look, only: str, start: int, size: int) -> int:
         """Number of the row ``size`` places before ``start``, of those that a filter shows."""
@@ -215,17 +267,43 @@ class Desk:
 
     def _with_study(self, look: Look) -> Look:
         request = request_of(look)
-        task = find_study(self._workspace, request) if request else None
-        if task is None or task.state is not TaskState.DONE:
-            return replace(look, task=task)
-        with suppress(DataError):  # its files are gone: as if it had not been made
+        if request is None:
+            return replace(look, task=None)
+        task = find_study(self._workspace, request)
+        if task is not None and task.state is TaskState.DONE:
+            found = self._found_in(task, look)
+            if found is not None:
+                return replace(found, task=task)
+            task = None  # its files are gone: as if it had not been made
+        for _, other in self._otherwise_mended(look, request):
+            found = self._found_in(other, look) if other.state is TaskState.DONE else None
+            if found is not None:
+                return replace(found, task=task)
+        return replace(look, task=task)
+
+    def _found_in(self, task: Task, look: Look) -> Look | None:
+        """The look with what a study found; None where that is gone, or about other rows."""
+        with suppress(DataError):
             found = study_in(task)
             if not look.reader.complete:  # it was opened before the study found all rows
                 whole = RowReader.open(look.path, cache=self._workspace.cache)
                 look = replace(look, reader=whole)
             if found.rows == look.reader.count:
-                return selected(replace(look, task=task, study=found), found)
-        return replace(look, task=None)
+                return selected(replace(look, study=found), found)
+        return None
+
+    def _otherwise_mended(self, look: Look, request: Request) -> Iterator[tuple[Request, Task]]:
+        """Studies of the same rows under the repairs and masks that were chosen before, the last
+        first. What checks found is the same in all of them, so the page need not go blank while
+        rows are compared anew."""
+        assert look.columns is not None
+        usual = Decisions().advised_for(look.columns)
+        before = [one.mended for one in (*reversed(look.draft.before), usual)]
+        for mended in dict.fromkeys(before):
+            other = replace(request, mended=mended)
+            task = find_study(self._workspace, other) if other != request else None
+            if task is not None:
+                yield other, task
 
     def _with_lengths(self, look: Look) -> Look:
         request = self._lengths_request(look)
@@ -265,8 +343,16 @@ class _Beginning:
 
 @lru_cache(maxsize=16)
 def _detected(start: _Beginning) -> Detection:
-    rows = [row.value for row in start.reader.page(0, DETECTED_ROWS) if row.value is not None]
-    return detect(rows)
+    return detect(_head(start.reader))
+
+
+def _head(reader: RowReader) -> list[Mapping[str, Any]]:
+    """The first rows, by which the format is found."""
+    return [row.value for row in reader.page(0, DETECTED_ROWS) if row.value is not None]
+
+
+def _chooses(columns: ColumnMap | None) -> TypeGuard[ColumnMap]:
+    return columns is not None and columns.shape is Shape.CHOICE
 
 
 def _rows(reader: RowReader, numbers: list[int]) -> Iterable[Row]:

@@ -12,19 +12,22 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from backend.data.checks.registry import bit_of
+from backend.data.checks.reading import findings_of_notes
+from backend.data.checks.registry import CHECKS, TWINS, bit_of
+from backend.data.checks.remedies import remedied
 from backend.data.checks.scan import findings
 from backend.data.checks.values import Finding
 from backend.data.drafts import Draft
+from backend.data.meaning.choice import COUNTED_FROM_ONE, COUNTED_FROM_ZERO, Numbering
 from backend.data.meaning.convert import compile_map
 from backend.data.meaning.detect import Detection
 from backend.data.meaning.lesson import Lesson
-from backend.data.meaning.mapping import TEMPLATED, ColumnMap
+from backend.data.meaning.mapping import TEMPLATED, ColumnMap, Role
 from backend.data.meaning.templates import check_template
 from backend.data.reading.reader import Row, RowReader
 from backend.data.recipe import Cutoff, Recipe
 from backend.data.studies import Request, overlap_with
-from backend.data.study_values import Fate, Selection, Study, select
+from backend.data.study_values import Count, Fate, Selection, Study, select
 from backend.data.tasks import Task
 from backend.data.tokens.cutoff import over_cutoff
 from backend.data.tokens.lengths import Lengths
@@ -33,9 +36,10 @@ from backend.problems import Problem
 
 ALL, FOUND, LEFT_OUT, BY_HAND, UNUSABLE = "all", "found", "left_out", "by_hand", "unusable"
 FILTERS = (ALL, FOUND, LEFT_OUT, BY_HAND, UNUSABLE)
-"""Which rows are shown; the id of a check shows those in which it found something."""
+"""Which rows are shown; the id of a check shows those in which it found something, one of
+``problem_filters`` those that can't be used for one reason."""
 
-_OF_TWINS = frozenset({"exact_duplicate", "near_duplicate", "same_question"})
+_PROBLEM = "problem-"
 
 
 @dataclass(frozen=True)
@@ -46,8 +50,11 @@ class Look:
         columns: How its rows are understood, found or corrected; None where no shape fits.
         fault: Why rows can't be understood in this way: a column is not chosen yet, a template
             names what there is not. None where they can, and where ``columns`` is None.
+        numbering: Of multiple choice: what the first rows say of where numbers of right options
+            count from.
         task: Its study; None where none was started.
-        study: What that found; None until it is done.
+        study: What that found. Until it is done: what was found before other repairs were chosen,
+            where it is known, else None.
         selection: What becomes of each row; None until the study is done.
         measuring: The measurement of its lengths under the draft's tokenizer; None where none was
             started, or no tokenizer is chosen.
@@ -63,6 +70,7 @@ class Look:
     columns: ColumnMap | None
     evaluation: Path | None
     fault: Problem | None = None
+    numbering: Numbering | None = None
     task: Task | None = None
     study: Study | None = None
     selection: Selection | None = None
@@ -74,7 +82,8 @@ class Look:
         """What a dataset would be made by.
 
         Raises:
-            DataError: it is not known how the rows are to be understood, or how long they are.
+            DataError: it is not known how the rows are to be understood, or how long they are; or
+                the evaluation file is gone.
         """
         if self.columns is None:
             raise DataError("data.errors.no_columns", name=self.path.name)
@@ -84,8 +93,14 @@ class Look:
         if draft.drop and self.lengths is None:
             raise DataError("data.errors.lengths_needed")
         cutoff = Cutoff(draft.model, draft.template, draft.cutoff) if draft.drop else None
-        evaluation = draft.evaluation if self.evaluation else ""  # it may be gone
-        return Recipe(self.columns, draft.decisions, evaluation, cutoff)
+        if self.evaluation_gone:
+            raise DataError("data.errors.evaluation_gone", name=draft.evaluation)
+        return Recipe(self.columns, draft.decisions, draft.evaluation, cutoff)
+
+    @property
+    def evaluation_gone(self) -> bool:
+        """An evaluation file was chosen that is not there any more, so nothing is compared."""
+        return bool(self.draft.evaluation) and self.evaluation is None
 
 
 @dataclass(frozen=True)
@@ -137,24 +152,48 @@ def fault_in(columns: ColumnMap, known: Sequence[str]) -> Problem | None:
     return None
 
 
+def doubt_in(look: Look) -> Problem | None:
+    """Why numbers of right options may be counted from the wrong end, which would teach the answer
+    beside the right one in every row: rows further down contradict it, or no first row tells."""
+    columns, numbering = look.columns, look.numbering
+    if columns is None or look.fault is not None or numbering is None:
+        return None
+    column = columns.column(Role.CORRECT) or ""
+    if look.study is not None:
+        against = COUNTED_FROM_ZERO if columns.one_based else COUNTED_FROM_ONE
+        for problem, found in look.study.problem_counts():
+            if problem.key == against:
+                wrong = "one" if columns.one_based else "zero"
+                return Problem(
+                    f"data.problems.numbering_contradicted.{wrong}",
+                    {"column": column, "rows": f"{found.rows:,}", "row": found.examples[0]},
+                )
+    if numbering.numbers and not numbering.certain:
+        return Problem("data.problems.numbering_uncertain", {"column": column})
+    return None
+
+
 def request_of(look: Look) -> Request | None:
     if look.columns is None or look.fault is not None:
         return None
-    return Request(look.path, look.columns, look.evaluation)
+    return Request(look.path, look.columns, look.evaluation, look.draft.decisions.mended)
 
 
-def findings_in(look: Look, place: int, lesson: Lesson | None, cache: Path) -> tuple[Finding, ...]:
+def findings_in(look: Look, row: Row, lesson: Lesson | None, cache: Path) -> tuple[Finding, ...]:
     """What is found in the row itself, and what only its study knows."""
     if lesson is None:
         return ()
-    found = findings(lesson)
+    found = [*findings_of_notes(row.notes), *findings(lesson)]
+    found.sort(key=lambda one: bit_of(one.check))
+    place = row.number - 1
     if look.study is not None:
         twin = int(look.study.twin[place])
         for check in look.study.checks_of(place):
-            if check in _OF_TWINS:
+            if check in TWINS:
                 found.append(Finding(check, params={"row": twin}))
             if check == "evaluation_overlap" and look.evaluation is not None:
-                found += overlap_with(look.evaluation, cache, lesson)
+                taught = remedied(lesson, look.draft.decisions.mended)
+                found += overlap_with(look.evaluation, cache, taught, lesson)
     return tuple(found)
 
 
@@ -184,4 +223,32 @@ def filtered(look: Look, only: str) -> NDArray[np.bool_] | None:
             return np.asarray(fate == Fate.BY_HAND)
         case "unusable":
             return np.asarray(fate == Fate.UNUSABLE)
-    return look.study.found(only)
+    kind = _kind_of(look, only)
+    if kind is not None:
+        return np.asarray(look.study.problem == kind)
+    return look.study.found(only) if only in _CHECKS else None
+
+
+_CHECKS = frozenset(check.id for check in CHECKS)
+
+
+def problem_filters(look: Look) -> dict[str, Count]:
+    """A filter for each kind of fault that makes rows unusable, in the order of their counts."""
+    if look.study is None:
+        return {}
+    numbers = {id(problem): n for n, problem in enumerate(look.study.problems, start=1)}
+    counted = look.study.problem_counts()
+    return {f"{_PROBLEM}{numbers[id(problem)]}": found for problem, found in counted}
+
+
+def problem_of(look: Look, only: str) -> Problem | None:
+    """The kind of fault that a filter shows; None where it is another filter."""
+    kind = _kind_of(look, only)
+    return look.study.problems[kind - 1] if kind and look.study else None
+
+
+def _kind_of(look: Look, only: str) -> int | None:
+    number = only.removeprefix(_PROBLEM)
+    if look.study is None or number == only or not number.isdecimal():
+        return None
+    return int(number) if 1 <= int(number) <= len(look.study.problems) else None

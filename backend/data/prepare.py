@@ -11,7 +11,6 @@ import os
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import BinaryIO
 
@@ -60,6 +59,7 @@ class Plan:
 
     Attributes:
         stamp: By what a change of the source is recognised, from before it was studied.
+        study: Of the rows as the recipe mends them, which decides what is a duplicate.
         over: Which rows are dropped since they are over the recipe's cutoff; None where none are.
     """
 
@@ -147,7 +147,7 @@ def _build(workspace: Workspace, folder: Path, plan: Plan, progress: Progress) -
     written = _write_rows(folder, reader, plan, selection, progress)
     if not written.rows:
         raise DataError("data.errors.no_good_row", name=plan.source.name, count=plan.study.rows)
-    report = _report(reader, plan, written)
+    report = _report(workspace, reader, plan, written)
     write_json(folder / REPORT_FILE, report.to_json())
     write_text(folder / CARD_FILE, card_of(report))
     return report
@@ -275,11 +275,18 @@ def _publish(workspace: Workspace, folder: Path, target: Path, report: Report) -
         raise
 
 
-def _report(reader: RowReader, plan: Plan, written: _Written) -> Report:
+def _place_of(source: Path, workspace: Workspace) -> str:
+    """A path that stays true when the workspace is moved, where the file moves with it."""
+    if source.is_relative_to(workspace.root):
+        return source.relative_to(workspace.root).as_posix()
+    return str(source)
+
+
+def _report(workspace: Workspace, reader: RowReader, plan: Plan, written: _Written) -> Report:
     study, decisions = plan.study, plan.recipe.decisions
     return Report(
         name=plan.settings.name,
-        source=str(reader.path),
+        source=_place_of(reader.path, workspace),
         source_sha256=reader.sha256(),
         source_rows=reader.count,
         target=target_of(plan.recipe.columns),
@@ -295,5 +302,4 @@ def _report(reader: RowReader, plan: Plan, written: _Written) -> Report:
         },
         recipe=plan.recipe,
         settings=plan.settings,
-        created=datetime.now(UTC).isoformat(timespec="seconds"),
     )

@@ -45,6 +45,7 @@ def start_preparing(
         WorkspaceError, DataError: the settings are none, the name is taken, or the process can't
             be started.
     """
+    workspace.check_writable()  # the process that prepares would not know
     free_target(workspace, settings)
     folder = _folder(workspace, settings.name)
     before = read_task(folder)
@@ -99,7 +100,8 @@ def do_prepare(asked: Mapping[str, Any], progress: Progress) -> dict[str, Any]:
     source, recipe = Path(asked["source"]), Recipe.from_json(asked["recipe"])
     evaluation = Path(asked["evaluation"]) if asked["evaluation"] else None
     stamp = RowReader.open(source, cache=workspace.cache, progress=_scanning(progress)).stamp
-    found = obtain_study(workspace, Request(source, recipe.columns, evaluation), progress)
+    request = Request(source, recipe.columns, evaluation, recipe.decisions.mended)
+    found = obtain_study(workspace, request, progress)
     over = None
     if recipe.cutoff:
         lengths = Lengths.load(Path(asked["lengths"]))
@@ -134,7 +136,8 @@ def prepare_now(
     free_target(workspace, settings)
     reader = RowReader.open(source, cache=workspace.cache)
     chosen = recipe or _advised(columns_of(reader))
-    found = obtain_study(workspace, Request(source, chosen.columns), _silent)
+    request = Request(source, chosen.columns, mended=chosen.decisions.mended)
+    found = obtain_study(workspace, request, _silent)
     plan = Plan(source, reader.stamp, chosen, settings, found)
     prepare(workspace, plan, progress=_silent)
     return find_prepared(workspace, settings.name)

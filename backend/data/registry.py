@@ -11,6 +11,7 @@ import json
 from collections.abc import Iterator
 from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from itertools import islice
 from pathlib import Path
 from typing import Any
@@ -44,6 +45,12 @@ class PreparedDataset:
     name: str
     folder: Path
     report: Report
+
+    @property
+    def created(self) -> str:
+        """When it was prepared, ISO 8601 in UTC: its report is written once."""
+        written = (self.folder / REPORT_FILE).stat().st_mtime
+        return datetime.fromtimestamp(written, UTC).isoformat(timespec="seconds")
 
     @property
     def train_file(self) -> Path:
@@ -85,7 +92,8 @@ def _lacks_some(entries: Entries, wanted: Entries) -> bool:
 
 def prepared_folders(workspace: Workspace) -> list[PreparedDataset]:
     """All prepared datasets, by name, whatever the registry says."""
-    folders = sorted(workspace.prepared_datasets.iterdir(), key=lambda folder: folder.name)
+    # glob, unlike iterdir, finds nothing where the folder was deleted under a running page.
+    folders = sorted(workspace.prepared_datasets.glob("*"), key=lambda folder: folder.name)
     return [one for folder in folders if (one := _read_prepared(folder)) is not None]
 
 

@@ -21,10 +21,11 @@ class CheckReport:
 
 @dataclass(frozen=True)
 class Report:
-    """What a preparation did; ``report.json`` in the dataset's folder.
+    """What a preparation did; ``report.json`` in the dataset's folder. The same file, recipe and
+    settings give the same bytes, so it says nothing of when and on which machine it was made.
 
     Attributes:
-        source: Path of the file that it was made from.
+        source: Path of the file that it was made from; of one in the workspace from there.
         source_sha256: Its content, in hexadecimal.
         source_rows: All its rows: those for training, for validation and those left out.
         target: How the rows are written.
@@ -34,7 +35,6 @@ class Report:
         unusable: Each kind of fault that makes rows unusable, with the number of rows.
         checks: What each check found that found something, in all rows of the file.
         mended: Rows, among those kept, that are repaired or masked.
-        created: Time in UTC, ISO 8601.
     """
 
     name: str
@@ -48,7 +48,6 @@ class Report:
     mended: int
     recipe: Recipe
     settings: PrepareSettings
-    created: str
     left_out: Mapping[str, int] = field(default_factory=dict)
     unusable: tuple[tuple[Problem, int], ...] = ()
     checks: Mapping[str, CheckReport] = field(default_factory=dict)
@@ -79,7 +78,6 @@ class Report:
             },
             "recipe": self.recipe.to_json(),
             "settings": self.settings.to_json(),
-            "created": self.created,
         }
 
     @classmethod
@@ -90,7 +88,7 @@ class Report:
             KeyError, TypeError, ValueError, AttributeError: it is none.
         """
         plain = ("name", "source", "source_sha256", "source_rows", "system", "train_rows")
-        more = ("validation_rows", "mended", "created")
+        more = ("validation_rows", "mended")
         return cls(
             **{name: value[name] for name in (*plain, *more)},
             target=Target(value["target"]),

@@ -1,7 +1,8 @@
 """Studies of files: started as tasks, kept in the workspace's cache, read from there.
 
-One study is one file as it is now, under one column map and one evaluation file; asking for the
-same again finds it. What a person decides about findings needs no new study.
+One study is one file as it is now, under one column map, one evaluation file and one set of
+repairs and masks, since rows are compared as they are taught; asking for the same again finds it.
+Which rows a person leaves out or keeps needs no new study.
 """
 
 from __future__ import annotations
@@ -10,7 +11,7 @@ import os
 import shutil
 from collections.abc import Mapping
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import lru_cache
 from hashlib import blake2b
 from pathlib import Path
@@ -33,7 +34,7 @@ from backend.errors import DataError
 from backend.problems import Problem
 from backend.workspace import Workspace
 
-VERSION = 1
+VERSION = 2
 """Counts up when a study finds other things in the same file; older ones are then not used."""
 
 KEPT = 16
@@ -46,11 +47,13 @@ class Request:
 
     Attributes:
         evaluation: File of the rows on which a model will be scored; None where none is chosen.
+        mended: Ids of the checks whose repairs and masks are applied.
     """
 
     source: Path
     columns: ColumnMap
     evaluation: Path | None = None
+    mended: tuple[str, ...] = ()
 
     def asked(self, cache: Path) -> dict[str, Any]:
         """As a task's request; the same for the same content and checks only."""
@@ -62,6 +65,7 @@ class Request:
             "columns": self.columns.to_json(),
             "evaluation": str(self.evaluation) if self.evaluation else "",
             "evaluation_stamp": _stamp(self.evaluation) if self.evaluation else [],
+            "mended": list(self.mended),
             "checks": [check.id for check in CHECKS],
             "version": VERSION,
         }
@@ -107,8 +111,9 @@ def study_in(task: Task) -> Study:
 @lru_cache(maxsize=4)
 def _load(folder: Path, _written: int) -> Study:
     task = read_task(folder)
-    problems = task.result["problems"] if task else []
-    return Study.load(folder, [Problem(one["key"], one["params"]) for one in problems])
+    said = task.result if task else {"problems": [], "compared": None}
+    problems = [Problem(one["key"], one["params"]) for one in said["problems"]]
+    return Study.load(folder, problems, said["compared"] and tuple(said["compared"]))
 
 
 def obtain_study(workspace: Workspace, request: Request, progress: Progress) -> Study:
@@ -128,7 +133,10 @@ def do_study(folder: Path, asked: Mapping[str, Any], progress: Progress) -> dict
     """Do a task that ``start_study`` asked for; returns its result."""
     found = _study(asked, progress)
     found.save(folder)
-    return {"problems": [{"key": one.key, "params": dict(one.params)} for one in found.problems]}
+    return {
+        "problems": [{"key": one.key, "params": dict(one.params)} for one in found.problems],
+        "compared": found.compared,
+    }
 
 
 def columns_of(reader: RowReader) -> ColumnMap:
@@ -147,36 +155,51 @@ def columns_of(reader: RowReader) -> ColumnMap:
 
 def _study(asked: Mapping[str, Any], progress: Progress) -> Study:
     cache = Path(asked["cache"])
-    evaluation = None
+    evaluation = compared = None
     if asked["evaluation"]:
         progress("evaluation", 0, 0)
-        evaluation = _evaluation(Path(asked["evaluation"]), cache)
-    job = Job(Path(asked["source"]), cache, ColumnMap.from_json(asked["columns"]), evaluation)
-    return study(job, progress)
+        evaluation, rows = _evaluation(Path(asked["evaluation"]), cache)
+        compared = (len(evaluation), rows)
+    job = Job(
+        source=Path(asked["source"]),
+        cache=cache,
+        columns=ColumnMap.from_json(asked["columns"]),
+        evaluation=evaluation,
+        mended=tuple(asked["mended"]),
+    )
+    return replace(study(job, progress), compared=compared)
 
 
-def _evaluation(path: Path, cache: Path) -> Evaluation:
-    """The questions and answers of an evaluation file, whatever its shape."""
+def _evaluation(path: Path, cache: Path) -> tuple[Evaluation, int]:
+    """The questions and answers of an evaluation file, whatever its shape, and all its rows.
+
+    Raises:
+        DataError: it can't be read, or no row has any: silence would look like no overlap.
+    """
     reader = RowReader.open(path, cache=cache)
     convert = compile_map(columns_of(reader))
     lessons = ((row.number, convert(row).lesson) for row in reader)
-    return Evaluation.of(
+    found = Evaluation.of(
         (number, f"{lesson.question}\n{lesson.output}") for number, lesson in lessons if lesson
     )
+    if not len(found):
+        raise DataError("data.errors.evaluation_unusable", name=path.name, count=reader.count)
+    return found, reader.count
 
 
-def overlap_with(path: Path, cache: Path, lesson: Lesson) -> list[Finding]:
-    """What a lesson has in common with an evaluation file; nothing where that can't be read now."""
+def overlap_with(path: Path, cache: Path, *lessons: Lesson) -> list[Finding]:
+    """What the first of some lessons that has anything in common with an evaluation file has;
+    nothing where that can't be read now."""
     with suppress(DataError):
-        found = _remembered(path, cache, tuple(_stamp(path))).find(lesson)
-        return [found] if found else []
+        evaluation = _remembered(path, cache, tuple(_stamp(path)))
+        return list(filter(None, map(evaluation.find, lessons)))[:1]
     return []
 
 
 @lru_cache(maxsize=1)
 def _remembered(path: Path, cache: Path, _stamp: tuple[int, ...]) -> Evaluation:
     """It takes a second for some thousand rows; a person looks at one row after another."""
-    return _evaluation(path, cache)
+    return _evaluation(path, cache)[0]
 
 
 # --- The cache ----------------------------------------------------------------------------------

@@ -22,7 +22,9 @@ from numpy.typing import NDArray
 
 from backend.data.checks.duplicates import Duplicates, Sketches, find_duplicates
 from backend.data.checks.overlap import Evaluation
-from backend.data.checks.registry import bit_of
+from backend.data.checks.reading import flags_of_notes
+from backend.data.checks.registry import bit_of, flag_of
+from backend.data.checks.remedies import remedied
 from backend.data.checks.scan import flags
 from backend.data.meaning.convert import compile_map
 from backend.data.meaning.lesson import Lesson
@@ -66,12 +68,15 @@ class Job:
     Attributes:
         cache: Folder where indexes of files and unpacked copies lie.
         evaluation: Rows that a model will later be scored on; None where none are chosen.
+        mended: Ids of the checks whose repairs and masks are applied. Rows are compared as they
+            are taught: two that differ in a telephone number only are one when it is masked.
     """
 
     source: Path
     cache: Path
     columns: ColumnMap
     evaluation: Evaluation | None = None
+    mended: tuple[str, ...] = ()
 
 
 def study(job: Job, progress: Progress, *, processes: int | None = None) -> Study:
@@ -172,19 +177,26 @@ def _study_range(job: Job, reader: RowReader, first: int, end: int) -> _Part:
     convert = compile_map(job.columns)
     part = _Part(rows=end - first)
     overlap_bit = 1 << bit_of("evaluation_overlap")
+    mending = sum(map(flag_of, job.mended))
     for place, row in enumerate(reader.rows(first, end)):
         one = convert(row)
         if one.lesson is None:
             part.problems[place] = one.problem or Problem("data.problems.unusable")
             continue
-        found = flags(one.lesson)
-        if job.evaluation is not None and job.evaluation.overlaps(one.lesson):
+        found = flags(one.lesson) | flags_of_notes(row.notes)
+        taught = remedied(one.lesson, job.mended) if found & mending else one.lesson
+        if job.evaluation is not None and _overlaps(job.evaluation, one.lesson, taught):
             found |= overlap_bit
         part.lessons.append(place)
         part.flags.append(found)
-        part.digests.append(_digest(one.lesson))
-        part.sketches.add(one.lesson)
+        part.digests.append(_digest(taught))
+        part.sketches.add(taught)
     return part
+
+
+def _overlaps(evaluation: Evaluation, lesson: Lesson, taught: Lesson) -> bool:
+    """Invisible characters in a row must not hide what it has in common, nor a mask."""
+    return evaluation.overlaps(taught) or (taught is not lesson and evaluation.overlaps(lesson))
 
 
 def _digest(lesson: Lesson) -> int:

@@ -15,12 +15,15 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from backend.data.checks.registry import CHECKS
+from backend.data.checks.registry import CHECKS, TWINS, flag_of
 from backend.data.decisions import Decisions
 from backend.problems import Problem
 
 EXAMPLES = 5
 """So many rows are named beside a count."""
+
+
+_OF_TWINS = np.uint32(sum(map(flag_of, TWINS)))
 
 
 class Fate(IntEnum):
@@ -59,6 +62,8 @@ class Study:
             or whose question it repeats; 0 where there is none.
         group: int64 a row: rows of one group (duplicates, one question) share a number and go
             to one side of a split. The same file gives the same numbers.
+        compared: Of an evaluation file the rows that were looked for, and all its rows; None where
+            none is chosen.
     """
 
     problems: tuple[Problem, ...]
@@ -66,6 +71,7 @@ class Study:
     flags: NDArray[np.uint32]
     twin: NDArray[np.int32]
     group: NDArray[np.int64]
+    compared: tuple[int, int] | None = None
 
     @property
     def rows(self) -> int:
@@ -110,7 +116,12 @@ class Study:
             np.save(folder / f"{name}.npy", getattr(self, name))
 
     @classmethod
-    def load(cls, folder: Path, problems: Sequence[Problem]) -> Study:
+    def load(
+        cls,
+        folder: Path,
+        problems: Sequence[Problem],
+        compared: tuple[int, int] | None = None,
+    ) -> Study:
         """What ``save`` wrote; only what is looked at is read.
 
         Raises:
@@ -119,7 +130,7 @@ class Study:
         arrays: dict[str, Any] = {
             name: np.load(folder / f"{name}.npy", mmap_mode="r") for name in _ARRAYS
         }
-        return cls(problems=tuple(problems), **arrays)
+        return cls(problems=tuple(problems), compared=compared, **arrays)
 
 
 _ARRAYS = ("problem", "flags", "twin", "group")
@@ -154,11 +165,46 @@ def select(study: Study, decisions: Decisions, over: NDArray[np.bool_] | None = 
     fate = np.zeros(study.rows, dtype=np.uint8)
     if over is not None:
         fate[over] = Fate.OVER_CUTOFF
-    fate[(study.flags & np.uint32(decisions.excluding)) != 0] = Fate.BY_CHECK
-    fate[_places(decisions.kept, study.rows)] = Fate.TAUGHT
+    excluding = np.uint32(decisions.excluding)
+    fate[(study.flags & excluding & ~_OF_TWINS) != 0] = Fate.BY_CHECK
+    kept = _places(decisions.kept, study.rows)
+    fate[kept] = Fate.TAUGHT
     fate[_places(decisions.excluded, study.rows)] = Fate.BY_HAND
     fate[study.problem != 0] = Fate.UNUSABLE
+    copies = (study.flags & excluding & _OF_TWINS) != 0
+    if copies.any():
+        _leave_out_copies(fate, copies, np.asarray(study.twin), kept)
     return Selection(fate)
+
+
+def _leave_out_copies(
+    fate: NDArray[np.uint8],
+    copies: NDArray[np.bool_],
+    twin: NDArray[np.int32],
+    kept: NDArray[np.int64],
+) -> None:
+    """Of rows that repeat one another leave out all but one: the first, or where that is not taught
+    the first that is, one kept by hand before others. Else what they say would be lost with it.
+
+    Args:
+        copies: Rows that are left out for what they repeat.
+        twin: Of each the number of the earlier row that it repeats.
+        kept: Places of the rows that a person keeps.
+    """
+    first = np.arange(len(fate))
+    first[copies] = twin[copies] - 1
+    while not np.array_equal(further := first[first], first):  # to the first of all, by doubling
+        first = further
+    taught = fate == Fate.TAUGHT
+    by_hand = np.zeros(len(fate), dtype=bool)
+    by_hand[kept] = True
+    orphans = np.flatnonzero(copies & taught & ~taught[first])
+    # In the order in which they may stand in for the first one.
+    orphans = orphans[np.lexsort((orphans, ~by_hand[orphans], first[orphans]))]
+    heirs = orphans[np.unique(first[orphans], return_index=True)[1]]
+    left_out = copies & taught & ~by_hand
+    left_out[heirs] = False
+    fate[left_out] = Fate.BY_CHECK
 
 
 def _places(rows: frozenset[int], count: int) -> NDArray[np.int64]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from urllib.parse import unquote, urlsplit
+from urllib.parse import parse_qs, unquote, urlsplit
 
 from backend.errors import DownloadError
 from backend.hub.repository import HubName, Kind, Repository
@@ -12,9 +12,9 @@ _PART = r"[A-Za-z0-9][\w.\-]*"
 _ID = re.compile(rf"{_PART}/{_PART}", re.ASCII)
 _REVISION = re.compile(r"[\w.\-/+]+", re.ASCII)
 
+# Not modelscope.ai: another site than modelscope.cn, with repositories of its own.
 _HOSTS: dict[str, HubName] = {
     "modelscope.cn": "modelscope",
-    "modelscope.ai": "modelscope",
     "huggingface.co": "huggingface",
     "hf.co": "huggingface",
     "hf-mirror.com": "huggingface",
@@ -62,11 +62,23 @@ def _from_page(address: str, hosts: dict[str, HubName]) -> Repository:
     if steps and steps[0] in _KINDS:
         kind = _KINDS[steps.pop(0)]
     name = _checked_id("/".join(steps[:2]), address)
-    return Repository(hub, kind, name, _checked(_revision(steps[2:]), address))
+    revision = _revision(steps[2:]) or _query(parts.query, "version", "Revision", "revision")
+    return Repository(hub, kind, name, _checked(revision, address))
+
+
+def _query(query: str, *names: str) -> str:
+    """What a page is told after its path: on ModelScope the branch or tag of the list of files."""
+    told = parse_qs(query)
+    return next((told[name][0] for name in names if name in told), "")
 
 
 def _revision(steps: list[str]) -> str:
-    """What follows ``tree`` and the like; a branch with slashes can't be told from a path."""
+    """What follows ``tree`` and the like, or ``file/view``.
+
+    A branch with slashes can't be told from a path.
+    """
+    if steps[:2] == ["file", "view"]:  # ModelScope's page of one file
+        return steps[2] if len(steps) > 3 else ""
     for place, step in enumerate(steps[:-1]):
         if step in _BEFORE_REVISION:
             return steps[place + 1]

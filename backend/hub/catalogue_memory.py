@@ -13,7 +13,7 @@ CHAT_TOKENS = 4096
 """Question, reasoning and answer of the conversation that ``chat`` has room for."""
 
 TRAINED_TOKENS = 2048
-"""Longest row that ``lora`` and ``qlora`` have room for, one at a time; the presets' cutoff."""
+"""Longest row that ``lora`` and ``qlora`` have room for, one at a time; the form's first cutoff."""
 
 LORA_RANK = 16
 
@@ -57,14 +57,23 @@ def memory(entry: CatalogueModel) -> MemoryNeeds:
     and 30B, and 6, 12 and 24 GB for QLoRA in four bits. That fits vocabularies of 32,000 words;
     Qwen's is nearly five times as large, and embeddings and logits with it.
     """
-    shape = entry.shape
-    training = shape.adapter(LORA_RANK) * _LORA_STATE + _activations(shape) + _GPU_OVERHEAD
+    training = _training(entry.shape, rank=LORA_RANK, tokens=TRAINED_TOKENS)
     weights = entry.parameters * BF16
     return MemoryNeeds(
-        chat=weights + _kv_cache(shape) + _GPU_OVERHEAD,
+        chat=weights + _kv_cache(entry.shape) + _GPU_OVERHEAD,
         lora=weights + training,
         qlora=_quantised(entry) + training,
     )
+
+
+def lora_memory(entry: CatalogueModel, *, rank: int, tokens: int) -> int:
+    """Bytes for LoRA as in ``memory``, of another rank and on a batch of ``tokens``."""
+    return entry.parameters * BF16 + _training(entry.shape, rank=rank, tokens=tokens)
+
+
+def _training(shape: Shape, *, rank: int, tokens: int) -> int:
+    """All but the base's weights."""
+    return shape.adapter(rank) * _LORA_STATE + _activations(shape, tokens) + _GPU_OVERHEAD
 
 
 def _kv_cache(shape: Shape) -> int:
@@ -76,7 +85,7 @@ def _quantised(entry: CatalogueModel) -> int:
     return round(entry.shape.linear * _NF4) + kept * BF16
 
 
-def _activations(shape: Shape) -> int:
+def _activations(shape: Shape, tokens: int) -> int:
     """Bytes of activations at their peak with gradient checkpointing, LLaMA-Factory's default.
 
     The input of every layer is kept in bfloat16. On top comes the larger of two that are not alive
@@ -90,4 +99,4 @@ def _activations(shape: Shape) -> int:
     layer = (
         28 * shape.hidden + 10 * shape.query_width + 8 * shape.kv_width + 14 * shape.intermediate
     )
-    return TRAINED_TOKENS * (kept + max(layer, _LOGIT * shape.vocabulary))
+    return tokens * (kept + max(layer, _LOGIT * shape.vocabulary))

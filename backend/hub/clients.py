@@ -44,10 +44,11 @@ def client_of(hub: HubName, *, endpoint: str, token: str, cache: Path) -> Client
 
 
 def configure_clients() -> None:
-    """Give the clients the settings of a download; what the person has set goes before.
+    """Give the clients the settings of a download.
 
     Only before their first import, and only in a process for it.
     """
-    for settings in (modelscope.CLIENT_SETTINGS, huggingface.CLIENT_SETTINGS):
-        for name, value in settings.items():
+    os.environ.update(modelscope.CLIENT_SETTINGS)
+    for wishes in (modelscope.CLIENT_WISHES, huggingface.CLIENT_WISHES):
+        for name, value in wishes.items():
             os.environ.setdefault(name, value)

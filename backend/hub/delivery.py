@@ -78,14 +78,22 @@ def _entry(file: RemoteFile, *, staging: Path, target: Path) -> ManifestFile:
         path = target / file.path
     status = path.stat()
     # With a hash of the hub's the client has compared it; without one ours is for the next check.
-    checked: Checked = "sha256" if file.sha256 else "none" if file.size is None else "size"
     return ManifestFile(
         path=file.path,
         size=status.st_size,
         sha256=file.sha256 or hash_file(path),
-        checked=checked,
+        checked=_checked(file),
         modified_ns=status.st_mtime_ns,
+        revision=file.revision,
     )
+
+
+def _checked(file: RemoteFile) -> Checked:
+    if file.sha256 is not None:
+        return "sha256"
+    if file.blob is not None:
+        return "git"
+    return "none" if file.size is None else "size"
 
 
 def _clear_empty(folder: Path) -> None:

@@ -22,10 +22,12 @@ from filelock import FileLock, Timeout
 from backend.errors import DownloadError
 from backend.files import write_json
 from backend.hub import jobs
+from backend.hub.asking import within
 from backend.hub.clients import client_of
-from backend.hub.jobs import Job, JobState, Patience, Request, find_job, job_id, list_jobs
-from backend.hub.plan import Plan, check_room, is_pickle, plan_of
+from backend.hub.jobs import Job, JobState, Patience, Remains, Request, find_job, job_id
+from backend.hub.plan import Plan, is_pickle, plan_of
 from backend.hub.repository import Repository
+from backend.hub.room import room_of
 from backend.hub.settings import HubSettings
 from backend.processes import ProcessId, end_group
 from backend.workspace import Workspace
@@ -65,11 +67,12 @@ class Downloads:
             token=self.settings.token(endpoint),
             cache=self._workspace.cache,
         )
-        return plan_of(self._workspace, client.listing(repository))
+        listing = within(lambda: client.listing(repository), endpoint=endpoint)
+        return plan_of(self._workspace, listing, endpoint=endpoint)
 
     def jobs(self) -> list[Job]:
         """All downloads, the newest first."""
-        return list_jobs(self._workspace)
+        return jobs.list_jobs(self._workspace)
 
     def start(self, plan: Plan, paths: Collection[str], *, allow_pickle: bool = False) -> Job:
         """Fetch files of a plan. What an earlier try of the same repository left is used.
@@ -92,8 +95,8 @@ class Downloads:
         request = Request(
             id=job_id(plan.listing.repository),
             created=datetime.now(UTC).isoformat(),
-            listing=replace(plan.listing, files=chosen),
-            endpoint=self.settings.endpoint(plan.listing.repository.hub),
+            listing=replace(plan.listing, files=chosen, left_out=()),
+            endpoint=plan.endpoint,
             allow_pickle=bool(pickles),
             patience=self._patience,
         )
@@ -105,7 +108,9 @@ class Downloads:
                     return earlier  # a double click
                 raise DownloadError("hub.errors.under_way", id=plan.listing.repository.id)
             self._check_disk(plan)
-            plan.check_room(paths, partial=_reusable(request, earlier))
+            needed = plan.needed(paths, partial=_reusable(request, earlier))
+            # Measured now: the plan may be an hour old, and others have begun since.
+            room_of(self._workspace, besides=request.id).check(needed)
             self._write(folder, request, earlier)
             self._launch(folder, request)
         return find_job(self._workspace, request.id)
@@ -136,12 +141,28 @@ class Downloads:
                 return job
             if not job.state.can_go_on:
                 raise DownloadError("hub.errors.has_ended")
-            free = shutil.disk_usage(job.folder).free
-            # Of files that were on this machine already nothing is in the job's folder.
-            missing = max(job.total - max(job.on_disk, job.received), 0)
-            check_room(missing, free)
+            room_of(self._workspace, besides=job.id).check(job.missing)
             self._launch(job.folder, job.request)
         return find_job(self._workspace, wanted)
+
+    def remains(self) -> list[Remains]:
+        """What lies in the folders of downloads that can't be read any more."""
+        return jobs.list_remains(self._workspace)
+
+    def remove_remains(self, name: str) -> None:
+        """Delete the folder of a download that can't be read; one that can is left alone.
+
+        Raises:
+            DownloadError: there is none.
+        """
+        with self._changing():
+            if name not in {one.id for one in jobs.list_remains(self._workspace)}:
+                raise DownloadError("hub.errors.job_missing")
+            folder = self._workspace.named(self._workspace.downloads, name)
+            process = jobs.process_of(folder)
+            if process is not None:
+                end_group(process)
+            _delete(folder)
 
     def forget(self, wanted: str) -> None:
         """Take a download that has ended off the list; what it delivered stays.
@@ -153,7 +174,7 @@ class Downloads:
             job = find_job(self._workspace, wanted)
             if job.state is not JobState.DONE:
                 raise DownloadError("hub.errors.not_ended")
-            shutil.rmtree(job.folder, ignore_errors=True)
+            _delete(job.folder)
 
     def _end(self, wanted: str, state: str) -> Job:
         with self._changing():
@@ -174,7 +195,7 @@ class Downloads:
             now = find_job(self._workspace, job.id)
             # It may have been finished, or taken up again in another window, in between.
             if not now.state.active and now.state is not JobState.DONE:
-                shutil.rmtree(now.folder, ignore_errors=True)
+                _delete(now.folder)
 
     def _check_disk(self, plan: Plan) -> None:
         """Refuse what could not be put in its place by a rename once all of it has come.
@@ -234,6 +255,7 @@ class Downloads:
     @contextmanager
     def _changing(self) -> Iterator[None]:
         """Held while a download is changed: a double click or a second dashboard waits for it."""
+        self._workspace.check_writable()
         lock = FileLock(self._workspace.downloads / ".lock", thread_local=False)
         try:
             lock.acquire(timeout=_LOCK_SECONDS)
@@ -245,19 +267,26 @@ class Downloads:
             lock.release()
 
 
+def _delete(folder: Path) -> None:
+    # What is big first: without its request the rest would be taken for a damaged download.
+    for path in (folder / jobs.FILES, folder):
+        shutil.rmtree(path, ignore_errors=True)
+
+
 def _stale(request: Request, earlier: Job | None) -> list[str]:
     """The files that an earlier try may have brought in another version, or not at all now."""
     if earlier is None:
-        return []
+        # Of what a damaged download left nobody knows which version it is; a hash tells in the end.
+        return [file.path for file in request.listing.files if not file.hashed]
     before = earlier.request.listing
     now = {file.path: file for file in request.listing.files}
     same_commit = before.commit == request.listing.commit
     # Without a hash only an exact commit says that a part is the beginning of the same file.
-    exact = same_commit and before.commit != before.repository.revision
+    exact = same_commit and before.pinned
     return [
         file.path
         for file in before.files
-        if now.get(file.path) != file or (file.sha256 is None and not exact)
+        if now.get(file.path) != file or (not file.hashed and not exact)
     ]
 
 

@@ -16,22 +16,24 @@ from pathlib import Path
 from typing import Any, BinaryIO
 
 from backend.errors import DownloadError
+from backend.hub.asking import SILENCE
 from backend.hub.failures import Transient
-from backend.hub.repository import Listing, RemoteFile, Repository, checked_files
-from backend.library.hashing import hash_file
+from backend.hub.repository import Listing, RemoteFile, Repository, sorted_out
+from backend.library.hashing import git_blob, hash_file
 
-CLIENT_SETTINGS: Mapping[str, str] = {
+CLIENT_WISHES: Mapping[str, str] = {
     # A stalled socket is given up after so many seconds without a byte, and asked for again.
     "HF_HUB_DOWNLOAD_TIMEOUT": "20",
     "HF_HUB_DISABLE_TELEMETRY": "1",
 }
-"""What a download's process gives the client. Environment variables of the person go before."""
+"""What a download's process gives the client where the person has set nothing else."""
 
 _TRIES = 3
 """Times that a file is fetched whose content is another one than the hub says; ModelScope's client
 does the same. The next server behind the same name may have the right one."""
 
 
+_BLOB = re.compile(r"[0-9a-f]{40}")
 _RANGE = re.compile(r"bytes (\d+)-\d+/(?:\d+|\*)")
 
 
@@ -65,9 +67,10 @@ class HuggingFace:
             repository.id,
             repo_type=repository.kind,
             revision=repository.revision or None,
+            timeout=SILENCE,  # the client's own is none
             files_metadata=True,
         )
-        files = checked_files(_remote(one) for one in info.siblings or ())
+        files, left_out = sorted_out(_remote(one) for one in info.siblings or ())
         if not files:
             raise DownloadError(
                 "hub.errors.nothing_listed",
@@ -81,6 +84,7 @@ class HuggingFace:
             commit=str(info.sha or repository.revision or "main"),
             licence=_licence(info),
             files=files,
+            left_out=left_out,
         )
 
     def fetch(
@@ -252,7 +256,10 @@ def _take(
 def _remote(sibling: Any) -> RemoteFile:
     lfs = sibling.lfs
     digest = lfs.sha256 if lfs is not None else None
-    return RemoteFile(path=str(sibling.rfilename), size=sibling.size, sha256=digest)
+    # Of a file in the large file storage git knows the pointer only, and this is its name.
+    blob = sibling.blob_id if lfs is None else None
+    known = isinstance(blob, str) and _BLOB.fullmatch(blob)
+    return RemoteFile(str(sibling.rfilename), sibling.size, digest, blob if known else None)
 
 
 def _licence(info: Any) -> str:
@@ -264,7 +271,9 @@ def _licence(info: Any) -> str:
 def _is_right(path: Path, file: RemoteFile) -> bool:
     if file.size is not None and path.stat().st_size != file.size:
         return False
-    return file.sha256 is None or hash_file(path) == file.sha256
+    if file.sha256 is not None:
+        return hash_file(path) == file.sha256
+    return file.blob is None or git_blob(path) == file.blob
 
 
 def _seconds(response: Any) -> float | None:

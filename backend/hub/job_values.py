@@ -90,6 +90,7 @@ class FileProgress:
         problem: Why it was last tried again, or has failed.
         breaks: How often it was tried again.
         wait: Seconds until the next try when this was written.
+        speed: Bytes a second over the last seconds; None where it does not move.
     """
 
     path: str
@@ -99,6 +100,14 @@ class FileProgress:
     problem: Problem | None = None
     wait: float = 0.0
     breaks: int = 0
+    speed: float | None = None
+
+    @property
+    def seconds_left(self) -> float | None:
+        """At the speed of the last seconds; None where that can't be told."""
+        if self.size is None:
+            return None
+        return _seconds_left(self.size - self.received, self.speed)
 
 
 @dataclass(frozen=True)
@@ -137,11 +146,34 @@ class Job:
         return sum(file.received if file.size is None else file.size for file in self.files)
 
     @property
+    def missing(self) -> int:
+        """Bytes that are still to be written."""
+        # Of files that were on this machine already nothing is in the job's folder.
+        return max(self.total - max(self.on_disk, self.received), 0)
+
+    @property
     def seconds_left(self) -> float | None:
         """At the speed of the last seconds; None where that can't be told."""
-        if self.state is not JobState.RUNNING or self.speed is None or self.speed < 1:
+        if self.state is not JobState.RUNNING:
             return None
-        return max(self.total - self.received, 0) / self.speed
+        return _seconds_left(self.total - self.received, self.speed)
+
+
+def _seconds_left(missing: int, speed: float | None) -> float | None:
+    return None if speed is None or speed < 1 else max(missing, 0) / speed
+
+
+@dataclass(frozen=True)
+class Remains:
+    """A download of which nobody can read any more what was asked for.
+
+    Attributes:
+        id: Name of its folder.
+        on_disk: Bytes in it.
+    """
+
+    id: str
+    on_disk: int
 
 
 def job_id(repository: Repository) -> str:

@@ -23,7 +23,7 @@ from pathlib import Path
 from stat import S_ISREG
 from typing import Any, TypeGuard
 
-from backend.errors import DownloadError, MedTuneError
+from backend.errors import DownloadError, MedTuneError, WorkspaceError
 from backend.files import read_json
 from backend.hub.job_values import (
     FILE_STATES,
@@ -32,6 +32,7 @@ from backend.hub.job_values import (
     Job,
     JobState,
     Patience,
+    Remains,
     Request,
     job_id,
 )
@@ -47,11 +48,13 @@ __all__ = [
     "Job",
     "JobState",
     "Patience",
+    "Remains",
     "Request",
     "bytes_in",
     "find_job",
     "job_id",
     "list_jobs",
+    "list_remains",
     "problem_of",
     "process_of",
     "read_job",
@@ -75,6 +78,27 @@ def list_jobs(workspace: Workspace) -> list[Job]:
     folders = [file.parent for file in workspace.downloads.glob(f"*/{JOB}")]
     jobs = [job for folder in folders if (job := read_job(folder))]
     return sorted(jobs, key=lambda job: (job.request.created, job.id), reverse=True)
+
+
+def list_remains(workspace: Workspace) -> list[Remains]:
+    """The folders of downloads whose request is damaged, by name: their bytes are on the disk."""
+    found = []
+    for folder in sorted(workspace.downloads.iterdir()):
+        # A link or a hidden folder is nothing that a download makes.
+        if folder.is_symlink() or not _is_name(folder.name):
+            continue
+        # One that begins has its folders a moment before its request.
+        ours = (folder / JOB).exists() or bytes_in(folder / FILES) > 0
+        if ours and read_request(folder) is None:
+            found.append(Remains(folder.name, bytes_in(folder)))
+    return found
+
+
+def _is_name(name: str) -> bool:
+    try:
+        return check_name(name) == name
+    except WorkspaceError:
+        return False
 
 
 def find_job(workspace: Workspace, wanted: str) -> Job:
@@ -195,8 +219,11 @@ def _read_file(value: Any) -> RemoteFile:
     """Raises TypeError: it is none."""
     match value:
         case {"path": str(path), "size": int() | None as size, "sha256": str() | None as sha256}:
-            if size is None or size >= 0:
-                return RemoteFile(path, size, sha256)
+            blob = value.get("blob")  # what an earlier version began has none
+            revision = value.get("revision", "")
+            known = isinstance(blob, str | None) and isinstance(revision, str)
+            if known and (size is None or size >= 0):
+                return RemoteFile(path, size, sha256, blob, revision)
     raise TypeError
 
 
@@ -226,6 +253,8 @@ def _file_progress(file: RemoteFile, said: Mapping[str, Any], state: JobState) -
     elif not state.active and shown in ("checking", "fetching", "retrying"):
         shown = "waiting"
     count = int(received) if _is_number(received) else 0
+    speed = said.get("speed")
+    moves = state is JobState.RUNNING and shown == "fetching"
     if state is JobState.DONE and file.size is not None:
         count = file.size
     return FileProgress(
@@ -235,6 +264,7 @@ def _file_progress(file: RemoteFile, said: Mapping[str, Any], state: JobState) -
         state=shown,
         problem=read_problem(said.get("problem")),
         breaks=int(said["breaks"]) if _is_number(said.get("breaks")) else 0,
+        speed=float(speed) if moves and _is_number(speed) else None,
         wait=float(wait) if shown == "retrying" and _is_number(wait) else 0.0,
     )
 

@@ -12,8 +12,9 @@ from pathlib import Path
 from typing import Any, TypeGuard
 
 from backend.errors import DownloadError
+from backend.hub.asking import SILENCE
 from backend.hub.failures import Transient
-from backend.hub.repository import Listing, RemoteFile, Repository, checked_files
+from backend.hub.repository import Listing, RemoteFile, Repository, sorted_out
 
 DEFAULT_REVISION = "master"
 
@@ -24,8 +25,6 @@ CLIENT_SETTINGS: Mapping[str, str] = {
     # Its hour for each file would end a 15 GB file on a slow line.
     "MODELSCOPE_DOWNLOAD_TOTAL_TIMEOUT": "1000000000",
     "MODELSCOPE_DOWNLOAD_MIN_BYTES_PER_SECOND": "0",
-    # A stalled socket is given up after so many seconds without a byte, and asked for again.
-    "MODELSCOPE_DOWNLOAD_TIMEOUT": "20",
     # Parts of a file would be merged at the end: twice the disk, and a kill then loses all of it.
     "MODELSCOPE_DOWNLOAD_PARALLEL_WORKERS": "1",
     # Each job writes into a folder of its own.
@@ -34,7 +33,13 @@ CLIENT_SETTINGS: Mapping[str, str] = {
     "MODELSCOPE_DOWNLOAD_INTRA_CLOUD": "false",
     "TQDM_DISABLE": "1",
 }
-"""What a download's process gives the client. Environment variables of the person go before."""
+"""What a download's process gives the client, whatever it has inherited: each closes a trap."""
+
+CLIENT_WISHES: Mapping[str, str] = {
+    # A stalled socket is given up after so many seconds without a byte, and asked for again.
+    "MODELSCOPE_DOWNLOAD_TIMEOUT": "20",
+}
+"""As above, where the person has set nothing else."""
 
 _EMPTY_SHA256 = "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855"
 
@@ -92,15 +97,18 @@ class ModelScope:
         # The hub leaves out what is too much for one folder, and the client only logs it.
         if getattr(legacy._read_state, "listing_incomplete", False):
             raise DownloadError("hub.errors.listing_cut", id=repository.id)
-        files = checked_files(_remote(entry) for entry in entries if entry.get("Type") != "tree")
+        files, left_out = sorted_out(
+            _remote(entry) for entry in entries if entry.get("Type") != "tree"
+        )
         if not files:
             raise DownloadError("hub.errors.nothing_listed", id=repository.id, revision=revision)
         licence = info.get("License") if isinstance(info, dict) else None
         return Listing(
             Repository(repository.hub, repository.kind, repository.id, revision),
-            commit=revision,
+            commit=revision,  # the hub tells which version each file is, and none of the whole
             licence=licence if isinstance(licence, str) else "",
             files=files,
+            left_out=left_out,
         )
 
     def fetch(
@@ -236,17 +244,19 @@ def _is_of_the_disk(error: BaseException | None) -> TypeGuard[OSError]:
 def _answer_soon(legacy: Any) -> None:
     """Let questions about a repository fail while a person waits for the page.
 
-    The client waits for as long as a hub's Retry-After says, an hour if it says so. There is no
-    setting for that.
+    The client waits for as long as a hub's Retry-After says, an hour if it says so, and a minute
+    for each of six tries on a line that is silent. There is no setting for the first.
     """
     from requests.adapters import HTTPAdapter, Retry  # type: ignore[attr-defined]
 
     retry = Retry(
         total=2,
+        read=0,
         backoff_factor=0.5,
         status_forcelist=[500, 502, 503, 504],
         respect_retry_after_header=False,
     )
+    legacy._timeout = (SILENCE / 2, SILENCE)
     for scheme in ("https://", "http://"):
         legacy._session.mount(scheme, HTTPAdapter(max_retries=retry))
 
@@ -259,6 +269,7 @@ def _remote(entry: Mapping[str, Any]) -> RemoteFile:
         path=str(path),
         size=size if isinstance(size, int) and size >= 0 else None,
         sha256=str(digest).lower() if known else None,
+        revision=str(entry.get("Revision") or ""),
     )
 
 

@@ -2,24 +2,20 @@
 
 from __future__ import annotations
 
-import shutil
 from collections.abc import Collection
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 from typing import Literal
 
-from backend import units
-from backend.errors import DownloadError
+from backend.hub.jobs import job_id
 from backend.hub.repository import Kind, Listing, RemoteFile, Repository
-from backend.library.hashing import hash_of
+from backend.hub.room import Room, room_of
+from backend.library.hashing import git_blob, hash_of
 from backend.library.weights import PICKLES
 from backend.workspace import Workspace
 
 Presence = Literal["absent", "present", "differs"]
 """Whether a file is on this machine already, by its content, or another one in its place."""
-
-SPARE = 64_000_000
-"""Bytes that must stay free on the disk."""
 
 _OTHER_FORMATS = frozenset({".gguf", ".onnx", ".h5", ".msgpack", ".ot", ".tflite", ".mlmodel"})
 _PICTURES = frozenset({".png", ".jpg", ".jpeg", ".gif", ".svg", ".webp", ".mp4", ".pdf"})
@@ -34,12 +30,14 @@ class PlannedFile:
     Attributes:
         advised: Whether it is needed to use the model or dataset.
         pickle: It is weights that run code when they are loaded.
+        mixed: As the catalogue knows, it has the rows of other files again, among general ones.
     """
 
     file: RemoteFile
     presence: Presence
     advised: bool
     pickle: bool
+    mixed: bool = False
 
 
 @dataclass(frozen=True)
@@ -47,15 +45,17 @@ class Plan:
     """All files of a listing, and the room for them.
 
     Attributes:
+        endpoint: The hub's address that was asked, and that they come from.
         target: Where they go.
-        free: Bytes free on the disk.
+        room: On the disk, when the plan was made.
         pickles_only: Every file with weights is a pickle.
     """
 
     listing: Listing
+    endpoint: str
     target: Path
     files: tuple[PlannedFile, ...]
-    free: int
+    room: Room
     pickles_only: bool
 
     @property
@@ -72,12 +72,8 @@ class Plan:
         """Bytes that fetching the chosen files writes, less those that an earlier try left."""
         return max(sum(file.size or 0 for file in self.to_fetch(paths)) - partial, 0)
 
-    def check_room(self, paths: Collection[str], *, partial: int = 0) -> None:
-        """Raises DownloadError: the chosen files don't fit on the disk."""
-        check_room(self.needed(paths, partial=partial), self.free)
 
-
-def plan_of(workspace: Workspace, listing: Listing) -> Plan:
+def plan_of(workspace: Workspace, listing: Listing, *, endpoint: str) -> Plan:
     """Look at what is on this machine. Reads whole files that have the right size.
 
     Raises:
@@ -85,28 +81,21 @@ def plan_of(workspace: Workspace, listing: Listing) -> Plan:
     """
     target = target_of(workspace, listing.repository)
     safe = _has_safetensors(listing.files)
+    mixed = _mixed(listing)
     files = tuple(
         PlannedFile(
             file=file,
             presence=presence_of(target, file),
-            advised=_is_advised(file, listing.repository.kind, safe=safe),
+            advised=file.path not in mixed
+            and _is_advised(file, listing.repository.kind, safe=safe),
             pickle=is_pickle(file, listing.repository.kind),
+            mixed=file.path in mixed,
         )
         for file in listing.files
     )
     pickles = listing.repository.kind == "model" and any(one.pickle for one in files) and not safe
-    return Plan(listing, target, files, shutil.disk_usage(workspace.root).free, pickles)
-
-
-def check_room(needed: int, free: int) -> None:
-    """Raises DownloadError: so many bytes don't fit into what is free on the disk."""
-    if needed + SPARE > free:
-        raise DownloadError(
-            "hub.errors.disk_full",
-            needed=units.size(needed),
-            free=units.size(free),
-            missing=units.size(needed + SPARE - free),
-        )
+    room = room_of(workspace, besides=job_id(listing.repository))
+    return Plan(listing, endpoint, target, files, room, pickles)
 
 
 def target_of(workspace: Workspace, repository: Repository) -> Path:
@@ -129,9 +118,11 @@ def presence_of(folder: Path, file: RemoteFile) -> Presence:
         return "absent"
     if not place.is_file() or (file.size is not None and size != file.size):
         return "differs"
-    if file.sha256 is None:
-        return "present" if file.size is not None else "differs"
-    return "present" if hash_of(folder, file.path) == file.sha256 else "differs"
+    if file.sha256 is not None:
+        return "present" if hash_of(folder, file.path) == file.sha256 else "differs"
+    if file.blob is not None:
+        return "present" if git_blob(place) == file.blob else "differs"
+    return "present" if file.size is not None else "differs"
 
 
 def is_pickle(file: RemoteFile, kind: Kind) -> bool:
@@ -141,6 +132,22 @@ def is_pickle(file: RemoteFile, kind: Kind) -> bool:
 
 def _has_safetensors(files: Collection[RemoteFile]) -> bool:
     return any(file.path.endswith(".safetensors") and "/" not in file.path for file in files)
+
+
+def _mixed(listing: Listing) -> frozenset[str]:
+    """Of a dataset of the catalogue the files that repeat others that are listed, too."""
+    from backend.hub import catalogue  # only where one plans: a download's process does not
+
+    repository = listing.repository
+    if repository.kind != "dataset":
+        return frozenset()
+    found = catalogue.find("dataset", repository.hub, repository.id)
+    if not isinstance(found, catalogue.CatalogueDataset):
+        return frozenset()
+    listed = {file.path for file in listing.files}
+    known = [file for file in found.copies[repository.hub].files if file.path in listed]
+    plain = {file.language for file in known if not file.mixed}
+    return frozenset(file.path for file in known if file.mixed and file.language in plain)
 
 
 def _is_advised(file: RemoteFile, kind: Kind, *, safe: bool) -> bool:

@@ -5,8 +5,9 @@ Knows nothing about how a hub is asked; that is ``modelscope.py``'s and ``huggin
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import PurePosixPath
 from typing import Literal
 
@@ -17,6 +18,10 @@ HubName = Literal["modelscope", "huggingface"]
 Kind = Literal["model", "dataset"]
 
 HUBS: tuple[HubName, ...] = ("modelscope", "huggingface")
+
+_COMMIT = re.compile(r"[0-9a-f]{40}|[0-9a-f]{64}")
+_SLASHES = re.compile(r"[/\\]")
+_ROOTED = re.compile(r"[/\\]|[A-Za-z]:")
 
 _PATH_LIMIT = 400
 _PART_LIMIT = 200
@@ -47,11 +52,21 @@ class RemoteFile:
         path: Relative, with slashes; checked by ``checked_files``.
         size: Bytes; None where the hub does not say.
         sha256: 64 lower-case hexadecimal digits; None where the hub gives none.
+        revision: As the hub says which version of the file it is; empty where it does not.
+        blob: What git calls the content, 40 such digits; None where the hub gives none. Hugging
+            Face gives it for what is not in its large file storage, which has no SHA-256.
     """
 
     path: str
     size: int | None
     sha256: str | None
+    blob: str | None = None
+    revision: str = field(default="", compare=False)
+
+    @property
+    def hashed(self) -> bool:
+        """Whether its content can be told from any other."""
+        return self.sha256 is not None or self.blob is not None
 
     @property
     def name(self) -> str:
@@ -67,12 +82,19 @@ class Listing:
         commit: What is fetched, as exact as the hub says it; the revision where it says nothing.
         licence: As the hub names it; empty where it does not.
         files: By path; folders are not listed.
+        left_out: Paths that can't be files here; nothing is fetched of them.
     """
 
     repository: Repository
     commit: str
     licence: str
     files: tuple[RemoteFile, ...]
+    left_out: tuple[str, ...] = field(default=(), compare=False)
+
+    @property
+    def pinned(self) -> bool:
+        """Whether ``commit`` is one; a branch may hold other files a moment later."""
+        return bool(_COMMIT.fullmatch(self.commit))
 
     @property
     def size(self) -> int:
@@ -80,10 +102,41 @@ class Listing:
         return sum(file.size or 0 for file in self.files)
 
 
-def checked_files(files: Iterable[RemoteFile]) -> tuple[RemoteFile, ...]:
-    """The files by path, if every one stays in the folder that it is written to.
+def sorted_out(files: Iterable[RemoteFile]) -> tuple[tuple[RemoteFile, ...], tuple[str, ...]]:
+    """The files of a hub's listing by path, and the paths that can't be files here.
 
-    A hub's listing comes from outside: one name that climbs out of the folder, and none is fetched.
+    An odd name costs only its own file. One that would lead out of the folder costs all: whoever
+    put it there did not mean well.
+
+    Raises:
+        DownloadError: a name leads out of the folder that it is written to.
+    """
+    found: dict[str, RemoteFile] = {}
+    odd: list[str] = []
+    for file in sorted(files, key=lambda file: file.path):
+        if _leads_out(file.path):
+            raise DownloadError("hub.errors.name_unsafe", path=file.path[:200])
+        try:
+            check_path(file.path)
+        except DownloadError:
+            odd.append(file.path)
+            continue
+        # Also on file systems that don't tell capital letters from small ones.
+        if found.setdefault(file.path.casefold(), file) is not file:
+            odd.append(file.path)
+    return tuple(sorted(found.values(), key=lambda file: file.path)), tuple(odd)
+
+
+def _leads_out(path: str) -> bool:
+    """Whether it climbs, or begins at the root of a disk, on any system."""
+    parts = _SLASHES.split(path)
+    return ".." in (part.strip() for part in parts) or bool(_ROOTED.match(path))
+
+
+def checked_files(files: Iterable[RemoteFile]) -> tuple[RemoteFile, ...]:
+    """The files by path, if every one can be a file here.
+
+    For what was sorted out once: a name that can't be there was put there by someone else.
 
     Raises:
         DownloadError: a name leads out of the folder, can't be a file here, or comes twice.

@@ -13,6 +13,7 @@ import stat
 import threading
 from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 from urllib.parse import urlsplit
 
 import orjson
@@ -20,6 +21,7 @@ import orjson
 from backend.errors import DownloadError
 from backend.files import read_json
 from backend.hub.repository import HubName
+from backend.problems import Problem
 
 DEFAULT_ENDPOINTS: Mapping[HubName, str] = {
     "modelscope": "https://modelscope.cn",
@@ -36,13 +38,15 @@ class HubSettings:
 
     Args:
         file: Where addresses, and tokens that should be kept, are written with mode 0600.
+
+    Attributes:
+        unreadable: Why what was kept can't be read; it is not written over then. None if it can.
     """
 
     def __init__(self, file: Path) -> None:
         self._file = file
         self._lock = threading.Lock()
-        kept = read_json(file) if file.is_file() else None
-        kept = kept if isinstance(kept, dict) else {}
+        kept, self.unreadable = _read(file)
         self._endpoints: dict[HubName, str] = {
             hub: _text(kept.get("endpoints"), hub) or DEFAULT_ENDPOINTS[hub]
             for hub in DEFAULT_ENDPOINTS
@@ -79,7 +83,10 @@ class HubSettings:
 
     def hosts(self) -> dict[str, HubName]:
         """Whose the hosts of the chosen addresses are: ``{"hub.local:8080": "modelscope"}``."""
-        return {urlsplit(address).netloc.lower(): hub for hub, address in self._endpoints.items()}
+        return {
+            urlsplit(address).netloc.lower().removeprefix("www."): hub
+            for hub, address in self._endpoints.items()
+        }
 
     def change(self, hub: HubName, *, endpoint: str, token: str | None, keep: bool) -> None:
         """Take an address and a token for it.
@@ -109,6 +116,8 @@ class HubSettings:
             self._endpoints, self._tokens, self._kept = endpoints, tokens, kept
 
     def _write(self, endpoints: Mapping[HubName, str], tokens: Mapping[str, str]) -> None:
+        if self.unreadable is not None:
+            raise DownloadError(self.unreadable.key, **self.unreadable.params)
         content = orjson.dumps(
             {"endpoints": dict(endpoints), "tokens": dict(tokens)}, option=orjson.OPT_INDENT_2
         )
@@ -128,6 +137,16 @@ class HubSettings:
             raise DownloadError(
                 "hub.errors.settings_unwritable", file=self._file, reason=reason
             ) from error
+
+
+def _read(file: Path) -> tuple[dict[str, Any], Problem | None]:
+    """What was kept; and why it can't be read, where it is there and can't."""
+    try:
+        kept = read_json(file) if file.is_file() else None
+    except OSError as error:
+        params = {"file": str(file), "reason": error.strerror or str(error)}
+        return {}, Problem("hub.errors.settings_unreadable", params)
+    return kept if isinstance(kept, dict) else {}, None
 
 
 def default_file() -> Path:

@@ -139,6 +139,7 @@ class Importer:
     def _start(
         self, kind: Kind, place: Path, pieces: Sequence[Piece], manifest: Manifest
     ) -> ImportJob:
+        self._workspace.check_writable()
         for piece in pieces:
             _check_text(piece.source)
         link = target_of(manifest) is not None

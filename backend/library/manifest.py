@@ -19,7 +19,7 @@ from backend.files import read_json, write_json
 MANIFEST = ".medtune.json"
 """The file's name; nothing that is brought in may have it."""
 
-Checked = Literal["sha256", "size", "none"]
+Checked = Literal["sha256", "git", "size", "none"]
 Way = Literal["copy", "link"]
 
 _SHA256 = re.compile(r"[0-9a-f]{64}")
@@ -54,8 +54,11 @@ class ManifestFile:
         path: Relative to the manifest's folder, with slashes.
         size: Bytes.
         sha256: Of what is on the disk, 64 lower-case hexadecimal digits.
-        checked: What its source gave to compare it with.
+        checked: What its source gave to compare it with; ``"git"`` is the SHA-1 of git.
         modified_ns: Its time of change; while that and the size stay, so does the hash.
+        damaged: It was read again, and was another content.
+        revision: Which version it is, where its hub says so of each file; else empty.
+        source: Where it is from, if that is not where the folder's last files are from.
     """
 
     path: str
@@ -63,6 +66,9 @@ class ManifestFile:
     sha256: str
     checked: Checked
     modified_ns: int
+    damaged: bool = False
+    source: Source | None = None
+    revision: str = ""
 
 
 @dataclass(frozen=True)
@@ -83,6 +89,11 @@ class Manifest:
     def file(self, path: str) -> ManifestFile | None:
         """The entry of a file."""
         return next((file for file in self.files if file.path == path), None)
+
+    def marked(self, old: ManifestFile, *, damaged: bool) -> Manifest:
+        """The manifest with a file's mark; as it is where the file has another entry by now."""
+        new = replace(old, damaged=damaged)
+        return replace(self, files=tuple(new if file == old else file for file in self.files))
 
     def without(self, paths: Iterable[str]) -> Manifest:
         """The manifest when files are gone."""
@@ -128,18 +139,23 @@ def write_manifest(folder: Path, manifest: Manifest) -> None:
 
 
 def merged(old: Manifest | None, new: Manifest) -> Manifest:
-    """The manifest after more came into a folder: what did not come anew keeps its entry.
+    """The manifest after more came into a folder: what did not come anew keeps entry and source.
 
     What a person once agreed to holds: the files that it was about may still be there.
     """
     if old is None:
         return new
-    files = {file.path: file for file in (*old.files, *new.files)}
+    kept = (_from(file, file.source or old.source, new.source) for file in old.files)
+    files = {file.path: file for file in (*kept, *new.files)}
     return replace(
         new,
         pickles_allowed=old.pickles_allowed or new.pickles_allowed,
         files=tuple(files[path] for path in sorted(files)),
     )
+
+
+def _from(file: ManifestFile, source: Source, usual: Source) -> ManifestFile:
+    return replace(file, source=None if source == usual else source)
 
 
 def manifest_of(value: Any) -> Manifest | None:
@@ -179,7 +195,12 @@ def _file(value: Any) -> ManifestFile | None:
             "modified_ns": int(modified),
         } if size >= 0 and _SHA256.fullmatch(sha256) and _stays_inside(path):
             known = next((name for name in get_args(Checked) if name == checked), None)
-            return ManifestFile(path, size, sha256, known, modified) if known else None
+            source = value.get("source")
+            origin = _source(source) if isinstance(source, dict) else None
+            damaged = value.get("damaged") is True
+            revision = value.get("revision", "")
+            if known and (source is None or origin is not None) and isinstance(revision, str):
+                return ManifestFile(path, size, sha256, known, modified, damaged, origin, revision)
     return None
 
 

@@ -76,5 +76,21 @@ def forget_files(workspace: Workspace, files: Sequence[Path]) -> None:
         (record.folder / MANIFEST).unlink(missing_ok=True)
 
 
+def mark(workspace: Workspace, folder: Path, file: ManifestFile, *, damaged: bool) -> None:
+    """Note in the manifest that tells of a file whether it was found damaged.
+
+    Raises:
+        OSError: it can't be written.
+    """
+    if folder == workspace.raw_datasets:
+        note = _loose(workspace).entries().get(file.path)
+        if note is not None:
+            _loose(workspace).add({file.path: note.marked(file, damaged=damaged)})
+        return
+    manifest = read_manifest(folder)
+    if manifest is not None:
+        write_manifest(folder, manifest.marked(file, damaged=damaged))
+
+
 def _loose(workspace: Workspace) -> Register:
     return Register(workspace.raw_datasets / MANIFEST)

@@ -70,7 +70,7 @@ def obstacles(
     if kind == "model":
         if item_id in loaded:
             found.append(Problem("library.uses.loaded"))
-        runs = (run for run in list_runs(workspace) if run.state.active)
+        runs = (run for run in list_runs(workspace) if run.state.pending)
         found += [
             Problem("library.uses.training", {"run": run.id})
             for run in runs
@@ -222,13 +222,13 @@ def _files(path: Path) -> Iterator[Path]:
 
 def _trained(workspace: Workspace, model_id: str) -> list[Problem]:
     runs = [run for run in list_runs(workspace) if run.values.get("model") == model_id]
-    ended = [run.id for run in runs if not run.state.active]
+    ended = [run.id for run in runs if not run.state.pending]
     return _listed("library.uses.runs", ended)
 
 
 def _prepared(workspace: Workspace, item: _Item) -> list[Problem]:
     """The datasets that were prepared from a file. They are copies, so they stay as they are."""
-    # A report names the place that the file had; the workspace may have moved since.
+    # A report names the place in the workspace; an old one that on the disk, which may have moved.
     tail = "/" + item.path.relative_to(workspace.root).as_posix() if not item.bundled else None
     names = [
         file.parent.name
@@ -242,7 +242,7 @@ def _is_source(report: object, file: Path, tail: str | None) -> bool:
     match report:
         case {"source": str(source)}:
             moved = tail and Path(source).as_posix().endswith(tail) and not os.path.exists(source)
-            return source == str(file) or bool(moved)
+            return source in (str(file), tail and tail[1:]) or bool(moved)
     return False
 
 

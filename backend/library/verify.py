@@ -11,8 +11,10 @@ import os
 import stat
 import threading
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Protocol
 
 from backend.errors import LibraryError, WorkspaceError
 from backend.library import Kind, links
@@ -22,9 +24,13 @@ from backend.library.hashing import hash_file
 from backend.library.job import Job, State
 from backend.library.manifest import ManifestFile, read_manifest
 from backend.library.models import check_model_folder, find_model
-from backend.library.records import Record, record_of
+from backend.library.records import Record, mark, record_of
 from backend.problems import Problem
 from backend.workspace import Workspace
+
+
+class _Mark(Protocol):
+    def __call__(self, folder: Path, file: ManifestFile, *, damaged: bool) -> None: ...
 
 
 @dataclass
@@ -51,14 +57,23 @@ class Verification(Job):
     note: Problem | None = None
     files: tuple[ManifestFile, ...] = ()
 
-    def compare(self, folder: Path, expected: Sequence[ManifestFile]) -> None:
-        """Read files and note what is not as expected; called in the job's thread."""
+    def compare(self, folder: Path, expected: Sequence[ManifestFile], mark: _Mark) -> None:
+        """Read files and note what is not as expected; called in the job's thread.
+
+        Args:
+            mark: Remembers that a file is damaged, or is not any more. Otherwise the next download
+                would take it for what its manifest says, by a date that a failing disk leaves.
+        """
         self.total = sum(file.size for file in expected)
         for file in expected:
             before = self.checked
             found = self._read(folder, file.path, expected=file.size)
             if found is not None:
-                self._note(_differences(found, file))
+                problems = tuple(_differences(found, file))
+                self._note(problems)
+                if bool(problems) != file.damaged:
+                    with suppress(OSError):  # what was found is told all the same
+                        mark(folder, file, damaged=bool(problems))
             self.checked = before + file.size
 
     def hash_all(self, folder: Path, paths: Sequence[tuple[str, int]]) -> None:
@@ -129,6 +144,7 @@ class Verifier:
             LibraryError: there is no such thing.
             WorkspaceError: it is a link out of the workspace that nobody made on purpose.
         """
+        self._workspace.check_writable()
         work = self._model(item_id) if kind == "model" else self._dataset(item_id)
         with self._lock:
             for job in self._jobs:
@@ -155,7 +171,7 @@ class Verifier:
 
         def work(job: Verification) -> None:
             if manifest is not None and manifest.files:
-                job.compare(folder, manifest.files)
+                job.compare(folder, manifest.files, self._mark)
                 return
             pieces = pieces_in(folder, lambda _: True)
             job.hash_all(folder, [(piece.place.as_posix(), piece.size) for piece in pieces])
@@ -165,19 +181,22 @@ class Verifier:
 
     def _dataset(self, dataset_id: str) -> _Work:
         if record := self._folder(dataset_id):
-            return lambda job: job.compare(record.folder, record.manifest.files)
+            return lambda job: job.compare(record.folder, record.manifest.files, self._mark)
         dataset = find_raw_dataset(self._workspace, dataset_id)
         if not dataset.bundled:
             links.trusted(self._workspace, dataset.path)
         found = record_of(self._workspace, dataset.path)
         if found and (entry := found.file(dataset.path)):
-            return lambda job: job.compare(found.folder, [entry])
+            return lambda job: job.compare(found.folder, [entry], self._mark)
 
         def work(job: Verification) -> None:
             job.hash_all(dataset.path.parent, [(dataset.path.name, dataset.size)])
             job.result += dataset.problems
 
         return work
+
+    def _mark(self, folder: Path, file: ManifestFile, *, damaged: bool) -> None:
+        mark(self._workspace, folder, file, damaged=damaged)
 
     def _folder(self, place: str) -> Record | None:
         """The manifest in a folder of data files; None where the place is something else."""

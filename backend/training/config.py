@@ -88,7 +88,7 @@ def build_config(
         config["max_samples"] = values["max_samples"]
     if prepared.report.train_rows >= MANY_ROWS:
         config["preprocessing_num_workers"] = min(os.cpu_count() or 1, 8)
-    config |= _precision(values["precision"])
+    config |= _precision(values["precision"], values["devices"])
     if values["eval_steps"]:
         if not prepared.report.validation_rows:
             raise FieldError(
@@ -144,8 +144,8 @@ def _fixed(model_path: Path, workspace: Workspace, output_dir: Path) -> dict[str
     }
 
 
-def _precision(choice: str) -> dict[str, Any]:
-    precision = best_precision() if choice == "auto" else choice
+def _precision(choice: str, devices: str) -> dict[str, Any]:
+    precision = best_precision(devices) if choice == "auto" else choice
     return {} if precision == "fp32" else {precision: True}
 
 

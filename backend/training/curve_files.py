@@ -35,6 +35,8 @@ class TrainerFile:
         rewound: At the last update, an evaluation changed that had been there before.
     """
 
+    total: int
+
     def __init__(self, folder: Path) -> None:
         self._follower = Follower(folder / TRAINER_LOG)
         self.total = 0
@@ -57,7 +59,8 @@ class TrainerFile:
         trained: list[Row] = []
         evaluated: list[Row] = []
         for entry, step in _entries(lines, "current_steps"):
-            self.total = whole_number(entry.get("total_steps")) or self.total
+            total = whole_number(entry.get("total_steps"))
+            self.total = total if total else self.total
             self.last_step = step
             # The trainer repeats its last step without a loss.
             if "loss" in entry:

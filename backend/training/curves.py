@@ -167,8 +167,7 @@ def _speed(times: Floats, attempts: Floats, tokens: Floats) -> Floats:
     """
     seconds, read = np.diff(times), np.diff(tokens)
     good = (np.diff(attempts) == 0) & (seconds > 0) & (read >= 0)
-    speed = np.full(len(seconds), np.nan)
-    speed[good] = read[good] / seconds[good]
+    speed: Floats = np.divide(read, seconds, out=np.full(len(seconds), np.nan), where=good)
     return speed
 
 

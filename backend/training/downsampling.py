@@ -6,7 +6,7 @@ smallest and largest of each stretch besides.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -34,16 +34,17 @@ def pick(values: Floats, most: int, *, log: bool = False) -> NDArray[np.intp]:
     if len(values) <= most:
         return np.arange(len(values))
     # Only when a curve is long: the library costs 40 ms to import.
-    from tsdownsample import MinMaxDownsampler, MinMaxLTTBDownsampler
+    import tsdownsample
 
+    fewest: Any = tsdownsample.MinMaxDownsampler  # its constructors have no types
+    shapeliest: Any = tsdownsample.MinMaxLTTBDownsampler
     values = np.ascontiguousarray(values)
     shape = most // _SHAPE
     # An even number of extremes, and room for the last value: rounding can leave it out of the
     # last stretch (tsdownsample 0.1.5.1, 1,008 values to 1,000).
-    room = (most - shape - 1) // 2 * 2
-    extremes = MinMaxDownsampler().downsample(values, n_out=room)  # type: ignore[no-untyped-call]
+    extremes = fewest().downsample(values, n_out=(most - shape - 1) // 2 * 2)
     scaled = np.log(values) if log and values.min() > 0 else values
-    drawn = MinMaxLTTBDownsampler().downsample(scaled, n_out=shape)  # type: ignore[no-untyped-call]
+    drawn = shapeliest().downsample(scaled, n_out=shape)
     ends = np.array([0, len(values) - 1])
     chosen: NDArray[np.intp] = np.unique(np.concatenate([ends, extremes, drawn]).astype(np.intp))
     return chosen

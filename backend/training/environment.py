@@ -7,6 +7,7 @@ out, so that the run does what its ``config.yaml`` says; what would leave the ma
 from __future__ import annotations
 
 import os
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from backend.workspace import Workspace
@@ -19,11 +20,19 @@ _REMOVED = (
     "LLAMABOARD_ENABLED", "LLAMABOARD_WORKDIR", "USE_V1", "USE_RAY", "USE_MCA", "USE_KT",
     "USE_MODELSCOPE_HUB", "USE_OPENMIND_HUB", "ALLOW_EXTRA_ARGS", "FORCE_TORCHRUN",
     "RANK", "LOCAL_RANK", "WORLD_SIZE", "LOCAL_WORLD_SIZE", "MASTER_ADDR", "MASTER_PORT",
+    "NPROC_PER_NODE", "NNODES", "NODE_RANK",
 )  # fmt: skip
 
 
-def environment(workspace: Workspace) -> dict[str, str]:
-    """The trainer's environment: the dashboard's own, offline, with caches in the workspace."""
+def environment(
+    workspace: Workspace, *, gpus: Sequence[int] = (), processes: int = 1
+) -> dict[str, str]:
+    """The trainer's environment: the dashboard's own, offline, with caches in the workspace.
+
+    Args:
+        gpus: Those that the run was given, numbered as nvidia-smi does; none on a CPU.
+        processes: How many of them will train together.
+    """
     kept = {name: value for name, value in os.environ.items() if name not in _REMOVED}
     cache = workspace.cache / "huggingface"
     return kept | {
@@ -45,6 +54,28 @@ def environment(workspace: Workspace) -> dict[str, str]:
         "GOMP_SPINCOUNT": kept.get("GOMP_SPINCOUNT", "1000"),
         # LLaMA-Factory opens dataset_info.json in the system's encoding.
         "PYTHONUTF8": "1",
-        # One device: LLaMA-Factory refuses several without a launcher of its own.
-        "CUDA_VISIBLE_DEVICES": kept.get("CUDA_VISIBLE_DEVICES", "0").split(",")[0],
+        **_devices(kept, gpus),
+        **(_together(kept, gpus, processes) if processes > 1 else {}),
+    }
+
+
+def _devices(kept: Mapping[str, str], gpus: Sequence[int]) -> dict[str, str]:
+    if not gpus:
+        # Where nvidia-smi lists none there may be one of another maker. One device: LLaMA-Factory
+        # refuses several without a launcher of its own.
+        return {"CUDA_VISIBLE_DEVICES": kept.get("CUDA_VISIBLE_DEVICES", "0").split(",")[0]}
+    return {
+        # Without it CUDA numbers the fastest first, and nvidia-smi does not.
+        "CUDA_DEVICE_ORDER": "PCI_BUS_ID",
+        "CUDA_VISIBLE_DEVICES": ",".join(str(number) for number in gpus),
+    }
+
+
+def _together(kept: Mapping[str, str], gpus: Sequence[int], processes: int) -> dict[str, str]:
+    """For several processes, as LLaMA-Factory's launcher sets it, and a share of the cores each."""
+    threads = "1" if gpus else str(max(1, (os.cpu_count() or 1) // processes))
+    return {
+        "OMP_NUM_THREADS": kept.get("OMP_NUM_THREADS", threads),
+        "PYTORCH_CUDA_ALLOC_CONF": kept.get("PYTORCH_CUDA_ALLOC_CONF", "expandable_segments:True"),
+        "TORCH_NCCL_AVOID_RECORD_STREAMS": "1",
     }

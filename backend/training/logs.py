@@ -22,7 +22,7 @@ def tail(folder: Path, lines: int = 200) -> str:
     Only the end of the file is read. A progress bar, which is drawn over and over in one line, is
     reduced to what it showed last; escape sequences and control characters are removed.
     """
-    return "\n".join(_last_lines(folder)[-lines:]) if lines > 0 else ""
+    return "\n".join(last_lines(folder)[-lines:]) if lines > 0 else ""
 
 
 def last_words(folder: Path, *, limit: int = 400) -> str:
@@ -30,29 +30,32 @@ def last_words(folder: Path, *, limit: int = 400) -> str:
 
     The last exception's own line, else the last line that is not a progress bar.
     """
-    said = [line.strip() for line in _last_lines(folder) if line.strip()]
+    said = [line.strip() for line in last_lines(folder) if line.strip()]
     said = [line for line in said if not _PROGRESS.search(line)]
     errors = [line for line in said if _ERROR.match(line) and "Warning" not in line.split(":")[0]]
     words = errors[-1] if errors else (said[-1] if said else "")
     return words[:limit]
 
 
-def _last_lines(folder: Path) -> list[str]:
+def last_lines(folder: Path, *, since: int = 0) -> list[str]:
+    """The lines at a log's end, readable; those from byte ``since`` on, half a megabyte at most."""
     try:
         with (folder / LOG).open("rb") as file:
             size = file.seek(0, 2)
-            file.seek(max(0, size - _TAIL))
+            start = max(0, size - _TAIL, since if since <= size else 0)
+            file.seek(start)
             block = file.read()
     except FileNotFoundError:
         return []
-    if size > _TAIL:  # the first line is cut, perhaps within a character
+    if start not in (0, since):  # the first line is cut, perhaps within a character
         block = block[block.find(b"\n") + 1 :]
     lines = block.decode("utf-8", errors="replace").split("\n")
     if not lines[-1]:
         lines.pop()
-    return [_readable(line) for line in lines]
+    return [readable(line) for line in lines]
 
 
-def _readable(line: str) -> str:
+def readable(line: str) -> str:
+    """A line as a terminal would show it: no colours, a progress bar as it was drawn last."""
     drawn = [part for part in line.split("\r") if part.strip()]
     return _CONTROL.sub("", _ESCAPE.sub("", drawn[-1])) if drawn else ""

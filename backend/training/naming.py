@@ -19,6 +19,7 @@ def free_name(workspace: Workspace, model_id: str, values: Mapping[str, Any]) ->
     moment = datetime.now().astimezone().strftime("%m%d-%H%M")
     ending = f"-{values['finetuning_type']}-{moment}"
     name = stem[: NAME_LIMIT - len(ending) - _NUMBER_ROOM] + ending
-    taken = {path.name for path in workspace.runs.iterdir()}
+    # glob, unlike iterdir, finds nothing where the folder was deleted under a running page.
+    taken = {path.name for path in workspace.runs.glob("*")}
     numbered = (f"{name}-{number}" for number in range(2, len(taken) + 3))
     return next(free for free in (name, *numbered) if free not in taken)

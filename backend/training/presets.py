@@ -16,8 +16,8 @@ import yaml
 from backend.text import ASSETS
 from backend.training.schema import defaults
 
-KEPT = frozenset({"model", "dataset", "template", "run_name"})
-"""What is trained and under which name: a person's own choice, unless a preset names it."""
+KEPT = frozenset({"model", "dataset", "template", "run_name", "devices", "processes"})
+"""What is trained, where and under which name: a person's own choice, unless a preset names it."""
 
 
 @dataclass(frozen=True)

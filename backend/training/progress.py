@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from backend.files import read_json
 from backend.training import layout
 from backend.training.metrics import entry_of, finite, whole_number
 
@@ -60,6 +61,12 @@ def progress_of(folder: Path, *, active: bool) -> Progress | None:
     now, with_loss = entries[-1], (trained[-1] if trained else {})
     age = _age(folder / layout.TRAINER_LOG) if active else 0.0
     elapsed, remaining = _times(now, trained, age)
+    step, tokens = _resumed(folder)
+    # LLaMA-Factory divides what was done before a resume by the time since.
+    if remaining is not None and now["current_steps"] > step:
+        remaining *= now["current_steps"] / (now["current_steps"] - step)
+    elif step:
+        remaining = None  # a line from before the resume tells nothing of now
     return Progress(
         step=now["current_steps"],
         total=now["total_steps"],
@@ -68,7 +75,7 @@ def progress_of(folder: Path, *, active: bool) -> Progress | None:
         epoch=finite(now.get("epoch")),
         elapsed_seconds=elapsed,
         remaining_seconds=remaining,
-        tokens_per_second=finite(now.get("throughput")),
+        tokens_per_second=_speed(now, tokens),
     )
 
 
@@ -79,6 +86,23 @@ def seconds_of(duration: object) -> float | None:
         return None
     days, hours, minutes, seconds = (int(part or 0) for part in parts.groups())
     return float(((days * 24 + hours) * 60 + minutes) * 60 + seconds)
+
+
+def _resumed(folder: Path) -> tuple[int, int]:
+    """Steps done and tokens seen before the newest attempt; zeros for a run's first."""
+    resumed = read_json(folder / layout.RESUME)
+    if not isinstance(resumed, dict):
+        return 0, 0
+    step, tokens = (whole_number(resumed.get(name)) for name in ("step", "tokens"))
+    return step or 0, tokens or 0
+
+
+def _speed(now: Mapping[str, Any], before: int) -> float | None:
+    """Tokens a second of this attempt, of which ``before`` were seen in those before it."""
+    speed, tokens = finite(now.get("throughput")), finite(now.get("total_tokens"))
+    if speed is None or not tokens or not before:
+        return speed
+    return max(0.0, speed * (tokens - before) / tokens)
 
 
 def _times(

@@ -2,7 +2,7 @@
 
 A run's state comes from evidence on disk and from its process, never from memory: after a restart
 of the dashboard, or in a second one, it is the same. In this order: the trainer's exit file, its
-process (by id and birth), a request to stop, and what it has logged.
+process (by id and birth), a place in the queue, a request to stop, and what it has logged.
 """
 
 from __future__ import annotations
@@ -31,6 +31,7 @@ START_SECONDS = 15.0
 class RunState(StrEnum):
     """What a run is doing, or how it ended."""
 
+    QUEUED = "queued"  # it waits for its devices
     STARTING = "starting"  # the trainer imports, loads or tokenises
     RUNNING = "running"  # it trains
     STOPPING = "stopping"  # it was asked to stop and saves a checkpoint
@@ -44,6 +45,11 @@ class RunState(StrEnum):
         """Whether a trainer lives."""
         return self in (RunState.STARTING, RunState.RUNNING, RunState.STOPPING)
 
+    @property
+    def pending(self) -> bool:
+        """Whether a trainer lives or will: model and data are needed."""
+        return self.active or self is RunState.QUEUED
+
 
 @dataclass(frozen=True)
 class Run:
@@ -55,6 +61,9 @@ class Run:
         values: The hyperparameters as validated, see ``schema``.
         exit_code: The trainer's, when it ended by itself.
         pid: The trainer's process id, when one was started.
+        attempts: How often a trainer was started for it, or is to be: 1, and 1 for each resume.
+        devices: Numbers of the GPUs that it has or had, ``"cpu"``, or, before it was started, what
+            was asked for (empty for automatic).
     """
 
     id: str
@@ -64,6 +73,8 @@ class Run:
     state: RunState
     exit_code: int | None
     pid: int | None
+    attempts: int = 1
+    devices: str = ""
 
     @property
     def config(self) -> dict[str, Any]:
@@ -72,15 +83,16 @@ class Run:
 
     @property
     def failure(self) -> Problem | None:
-        """Why the run failed or broke off, with the line of evidence; else None."""
-        if self.state is RunState.INTERRUPTED:
-            return Problem("training.failures.interrupted")
-        if self.state is not RunState.FAILED:
-            return None
-        line = _exit(self.folder).get("error") or logs.last_words(self.folder)
-        if line:
-            return Problem("training.failures.error", {"line": str(line)})
-        return Problem("training.failures.silent", {"code": str(self.exit_code)})
+        """Why the run failed or broke off; else None. ``failures.explain`` has the evidence."""
+        from backend.training.failures import explain  # its table takes a moment, and few need it
+
+        explanation = explain(self)
+        return explanation.problem if explanation else None
+
+    @property
+    def checkpoint_asked(self) -> bool:
+        """Whether the trainer has yet to save a checkpoint that a person asked for."""
+        return self.state.active and (self.folder / layout.CHECKPOINT).exists()
 
     def checkpoints(self) -> list[Checkpoint]:
         """What can be loaded from this run, by step; ``final`` last."""
@@ -128,30 +140,53 @@ def process_of(folder: Path) -> ProcessId | None:
             return None
 
 
+def is_held(run: Run) -> bool:
+    """Whether a process still has the run's devices, as one that just wrote its exit file does."""
+    process = process_of(run.folder)
+    return run.state.active or (process is not None and process.is_alive())
+
+
 def _read(folder: Path) -> Run | None:
     match read_json(folder / layout.RUN):
         case {"created": str(created), "values": dict(values)}:
-            state = _state(folder, created)
             process = process_of(folder)
-            code = _exit(folder).get("code")
-            pid = process.pid if process else None
-            return Run(folder.name, folder, created, values, state, code, pid)
+            launch = _mapping(folder / layout.LAUNCH)
+            return Run(
+                id=folder.name,
+                folder=folder,
+                created=created,
+                values=values,
+                state=_state(folder, str(launch.get("since", created))),
+                exit_code=_exit(folder).get("code"),
+                pid=process.pid if process else None,
+                attempts=1 + len(past_attempts(folder)),
+                devices=str(launch.get("devices", values.get("devices") or "")),
+            )
         case _:
             return None
 
 
-def _state(folder: Path, created: str) -> RunState:
+def past_attempts(folder: Path) -> list[Path]:
+    """What the attempts before the newest left, the oldest first."""
+    found = [path for path in (folder / layout.ATTEMPTS).glob("[0-9]*") if path.name.isdigit()]
+    return sorted(found, key=lambda path: int(path.name))
+
+
+def _state(folder: Path, since: str) -> RunState:
     if ended := _ended(folder):
         return ended
     process = process_of(folder)
     stop = read_json(folder / layout.STOP)
-    if process.is_alive() if process else _young(created):
+    queued = (folder / layout.QUEUED).exists()
+    if process.is_alive() if process else _young(since) and not queued:
         if stop is not None:
             return RunState.STOPPING
         return RunState.RUNNING if _begun(folder) else RunState.STARTING
     # It may have written its last file and gone since the first look.
     if ended := _ended(folder):
         return ended
+    if queued and process is None:
+        return RunState.QUEUED
     ended_by_hand = isinstance(stop, dict) and stop.get("now") is True
     return RunState.STOPPED if ended_by_hand else RunState.INTERRUPTED
 
@@ -169,17 +204,31 @@ def _ended(folder: Path) -> RunState | None:
 
 
 def _exit(folder: Path) -> dict[str, Any]:
-    ended = read_json(folder / layout.EXIT)
-    return ended if isinstance(ended, dict) else {}
+    return _mapping(folder / layout.EXIT)
+
+
+def _mapping(path: Path) -> dict[str, Any]:
+    content = read_json(path)
+    return content if isinstance(content, dict) else {}
 
 
 def _begun(folder: Path) -> bool:
-    return any((folder / name).exists() for name in (layout.METRICS, layout.TRAINER_LOG))
+    """Whether this attempt has trained: a resumed run has logs of the one before."""
+    launched = _changed(folder / layout.LAUNCH)
+    logs = (_changed(folder / name) for name in (layout.METRICS, layout.TRAINER_LOG))
+    return any(changed > launched for changed in logs)
 
 
-def _young(created: str) -> bool:
+def _changed(path: Path) -> int:
     try:
-        age = datetime.now(UTC) - datetime.fromisoformat(created)
+        return path.stat().st_mtime_ns
+    except FileNotFoundError:
+        return -1
+
+
+def _young(since: str) -> bool:
+    try:
+        age = datetime.now(UTC) - datetime.fromisoformat(since)
     except (ValueError, TypeError):
         return False
     return 0 <= age.total_seconds() < START_SECONDS

@@ -1,7 +1,8 @@
 """The hyperparameters: one typed table that makes the form, the validation and the YAML.
 
 A name is LLaMA-Factory's own argument, except ``model``, ``precision`` and ``run_name``, which
-``config.py`` turns into arguments. Knows nothing about what models and datasets there are.
+``config.py`` turns into arguments, and ``devices`` and ``processes``, which are the supervisor's.
+Knows nothing about what models and datasets there are.
 """
 
 from __future__ import annotations
@@ -16,8 +17,10 @@ from backend.errors import HyperparameterError
 from backend.text import text
 
 Kind = Literal["text", "int", "float", "choice", "bool", "model", "dataset", "template"]
-Group = Literal["what", "method", "lora", "data", "schedule", "precision", "saving"]
-GROUPS: tuple[Group, ...] = ("what", "method", "lora", "data", "schedule", "precision", "saving")
+Group = Literal["what", "method", "lora", "data", "schedule", "precision", "saving", "devices"]
+GROUPS: tuple[Group, ...] = (
+    "what", "method", "lora", "data", "schedule", "precision", "saving", "devices"
+)  # fmt: skip
 
 
 class FieldError(HyperparameterError):
@@ -116,6 +119,9 @@ FIELDS: tuple[Field, ...] = (
     Field("logging_steps", "int", "saving", default=1, minimum=1, maximum=10**6, basic=False),
     Field("save_steps", "int", "saving", default=100, minimum=1, maximum=10**9),
     Field("eval_steps", "int", "saving", default=0, minimum=0, maximum=10**9, basic=False),
+    # Not LLaMA-Factory's: which GPUs the supervisor gives to the trainer, and how many processes.
+    Field("devices", "text", "devices", default="", basic=False),
+    Field("processes", "int", "devices", default=1, minimum=1, maximum=64, basic=False),
 )  # fmt: skip
 
 FIELD: Mapping[str, Field] = {field.name: field for field in FIELDS}
@@ -170,7 +176,17 @@ def _clean_text(field: Field, value: Any) -> str:
         raise FieldError("training.errors.field_required", field.name)
     if field.name == "lora_target":
         return _clean_modules(field, words)
+    if field.name == "devices":
+        return _clean_devices(field, words)
     return words
+
+
+def _clean_devices(field: Field, words: str) -> str:
+    """Numbers of GPUs, as in ``0,1``, each once; empty for automatic."""
+    parts = [part.strip() for part in words.split(",")] if words else []
+    if not all(re.fullmatch(r"\d{1,3}", part, re.ASCII) for part in parts):
+        raise FieldError("training.errors.field_devices", field.name, value=words[:80])
+    return ",".join(dict.fromkeys(str(int(part)) for part in parts))
 
 
 def _clean_modules(field: Field, words: str) -> str:

@@ -1,104 +1,137 @@
-"""Starts and stops trainers.
+"""Queues, starts, stops and resumes runs.
 
 A trainer is a process of its own in a session of its own; it outlives the dashboard that started
-it. What the supervisor knows about runs it reads from their folders (``runs.py``), so that two
-dashboards on one workspace agree.
+it. What the supervisor knows about runs it reads from their folders (``runs.py``), so that after a
+restart it is the same. Whatever queues, starts or deletes does so under one lock.
 """
 
 from __future__ import annotations
 
 import math
 import shutil
-import subprocess
-import sys
-import threading
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import asdict
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any, BinaryIO
+from typing import Any
 
 from filelock import FileLock, Timeout
 
-from backend.data.registry import find_prepared
-from backend.errors import LibraryError, RunError
-from backend.files import write_json, write_text
-from backend.library.models import Model, find_model
-from backend.processes import ProcessId, end_group
-from backend.staging import clear_leftovers, staging
-from backend.training import layout
-from backend.training.config import build_config, to_yaml
-from backend.training.environment import ROOT, environment
-from backend.training.naming import free_name
-from backend.training.runs import Run, RunState, find_run, list_runs, process_of
-from backend.training.schema import validate
-from backend.workspace import Workspace, check_name
-
-TRAINER = (sys.executable, "-m", "backend.workers.train")
-"""The command that trains; the run's folder is added to it."""
+from backend.errors import RunError
+from backend.files import write_json
+from backend.processes import end_group
+from backend.staging import staging
+from backend.training import layout, queue, resuming, storage
+from backend.training.advancing import LINGER_SECONDS, Line, write_exit
+from backend.training.checkpoints import FINAL
+from backend.training.launching import TRAINER, Launcher
+from backend.training.making import DELETING, TWIN_SECONDS, Maker
+from backend.training.runs import Run, RunState, find_run, is_held, list_runs, process_of
+from backend.workspace import Workspace
 
 DOUBLE_CLICK_SECONDS = 0.7
+"""Within this time a second press on stop is the first one's double click."""
 
-_STAGING = ".starting-"
 _LOCK_SECONDS = 20.0
 
 
 class Supervisor:
-    """Runs of one workspace, started and stopped.
-
-    Args:
-        workspace: Where the runs are.
-        command: The trainer's command; tests give a quick one.
-    """
+    """Runs of one workspace; ``command`` is the trainer's, tests give a quick one."""
 
     def __init__(self, workspace: Workspace, *, command: Sequence[str] = TRAINER) -> None:
         self._workspace = workspace
-        self._command = tuple(command)
+        self._maker = Maker(workspace)
+        self._line = Line(workspace, Launcher(workspace, tuple(command)))
 
     def active(self) -> Run | None:
-        """The run whose trainer lives, whoever started it."""
+        """The newest run whose trainer lives, whoever started it."""
         return next((run for run in list_runs(self._workspace) if run.state.active), None)
+
+    def queue(self) -> list[Run]:
+        """The runs that wait, the next one first."""
+        return queue.waiting(self._workspace)
 
     def check(self, values: Mapping[str, Any]) -> None:
         """Refuse what ``start`` would refuse by its values; starts and writes nothing.
 
-        A run that is going on is no objection: it may have ended when this one is started.
+        A run that is going on is no objection: the new one would wait for it.
 
         Raises:
             MedTuneError: as ``start``.
         """
-        clean, model = self._checked(values)
+        clean, model = self._maker.checked(values)
         with self._writing():
-            self._plan(clean, model)
+            self._maker.plan(clean, model)
 
     def start(self, values: Mapping[str, Any]) -> Run:
-        """Validate the hyperparameters and start a trainer.
+        """Validate the hyperparameters and start a trainer, or queue the run until it can start.
 
-        All or nothing: after an error no folder and no process is left.
+        All or nothing: after an error no folder and no process is left. The same values within
+        ``TWIN_SECONDS`` make no second run.
 
         Raises:
             HyperparameterError: a value can't be trained with.
             LibraryError: the model is missing or not whole.
             DataError: the dataset is not prepared.
             WorkspaceError: the run's name can't name a folder.
-            RunError: a run is going on, the name is taken, or the workspace can't be written.
+            RunError: the name is taken, or the workspace can't be written.
         """
-        clean, model = self._checked(values)
-        with self._writing(), self._only_one():
-            if active := self.active():
-                raise RunError("training.errors.already_running", run=active.id)
-            folder = self._make_folder(clean, model)
+        clean, model = self._maker.checked(values)
+        with self._writing(), self._one_at_a_time():
+            if twin := self._maker.twin(clean):
+                return twin
+            folder = self._maker.make(clean, model)
             try:
-                self._launch(folder)
+                self._line.advance(fresh=folder.name)
             except BaseException:
                 shutil.rmtree(folder, ignore_errors=True)
                 raise
             return find_run(self._workspace, folder.name)
 
+    def run_again(self, run_id: str, *, changes: Mapping[str, Any] | None = None) -> Run:
+        """Start a run with the values of another one under a new name.
+
+        Raises:
+            MedTuneError: as ``start``; RunError also when there is no such run.
+        """
+        run = find_run(self._workspace, run_id)
+        return self.start({**run.values, "run_name": "", **(changes or {})})
+
+    def pump(self) -> None:
+        """Start what can start. Called about once a second while a dashboard is up.
+
+        Raises:
+            RunError: another process holds the queue for too long.
+        """
+        if self.queue():
+            with self._writing(), self._one_at_a_time():
+                self._line.advance()
+
+    def cancel(self, run_id: str) -> Run:
+        """Take a run out of the queue; it stays in the list of runs, as stopped.
+
+        Raises:
+            RunError: no such run, or it does not wait.
+        """
+        with self._writing(), self._one_at_a_time():
+            run = self._queued(run_id)
+            write_exit(run.folder, "stopped")
+        return find_run(self._workspace, run_id)
+
+    def move(self, run_id: str, *, up: bool) -> None:
+        """Let a queued run start before or after the one beside it; at an end nothing happens.
+
+        Raises:
+            RunError: no such run, or it does not wait.
+        """
+        with self._writing(), self._one_at_a_time():
+            self._queued(run_id)
+            queue.move(self.queue(), run_id, up=up)
+            self._line.advance()
+
     def stop(self, run_id: str, *, now: bool) -> Run:
-        """Ask a trainer to save a full checkpoint and end, or end it at once.
+        """Ask a trainer to save a full checkpoint and end, or end it at once; cancel what waits.
 
         What is asked for is what the person was offered, not what the run's state suggests: a
         plain stop never takes away the checkpoint that an earlier one is saving. Ending within
@@ -112,6 +145,8 @@ class Supervisor:
             RunError: no such run, or it has ended already.
         """
         run = find_run(self._workspace, run_id)
+        if run.state is RunState.QUEUED:
+            return self.cancel(run_id)
         if not run.state.active:
             raise RunError("training.errors.not_running", run=run.id)
         double_click = _age(run.folder / layout.STOP) < DOUBLE_CLICK_SECONDS
@@ -123,72 +158,111 @@ class Supervisor:
             end_group(process)
         return find_run(self._workspace, run_id)
 
-    def _checked(self, values: Mapping[str, Any]) -> tuple[dict[str, Any], Model]:
-        """The values cleaned, and their model; all that can be refused without a look at runs."""
-        clean = validate(values)
-        model = _ready_model(self._workspace, clean["model"])
-        find_prepared(self._workspace, clean["dataset"])
-        if clean["run_name"]:
-            check_name(clean["run_name"])
-        return clean, model
+    def checkpoint_now(self, run_id: str) -> Run:
+        """Ask a trainer for a full checkpoint after its current step; it goes on training.
 
-    def _plan(self, values: Mapping[str, Any], model: Model) -> tuple[Path, dict[str, Any]]:
-        """The folder that the run will have, and what the trainer reads in it."""
-        name = values["run_name"] or free_name(self._workspace, model.id, values)
-        folder = self._workspace.named(self._workspace.runs, name)
-        if folder.exists():
-            raise RunError("training.errors.name_taken", run=name)
-        config = build_config(
-            values, model_path=model.path, workspace=self._workspace, output_dir=folder
-        )
-        return folder, config
+        Raises:
+            RunError: no such run, or no trainer lives that is not stopping.
+        """
+        run = find_run(self._workspace, run_id)
+        if run.state not in (RunState.STARTING, RunState.RUNNING):
+            raise RunError("training.errors.no_checkpoint_now", run=run.id)
+        with self._writing():
+            asked = {"since": datetime.now(UTC).isoformat()}
+            write_json(run.folder / layout.CHECKPOINT, asked)
+        return find_run(self._workspace, run_id)
 
-    def _make_folder(self, values: Mapping[str, Any], model: Model) -> Path:
-        """The run's folder with all that the trainer needs, whole or not at all."""
-        clear_leftovers(self._workspace.runs, _STAGING)
-        folder, config = self._plan(values, model)
-        name = folder.name
-        created = datetime.now(UTC).isoformat()
-        with staging(self._workspace.runs, _STAGING) as content:
-            write_text(content / layout.CONFIG, to_yaml(config))
-            record = {"id": name, "created": created, "values": {**values, "run_name": name}}
-            write_json(content / layout.RUN, record)
-            content.rename(folder)
-        return folder
+    def resume(
+        self,
+        run_id: str,
+        checkpoint: str | None = None,
+        *,
+        changes: Mapping[str, Any] | None = None,
+    ) -> Run:
+        """Let a run that has ended go on from a checkpoint, in its own folder; or queue it.
 
-    def _launch(self, folder: Path) -> None:
-        """Start the trainer and note which process it is."""
-        with (folder / layout.LOG).open("ab") as log:
-            trainer = self._spawn(folder, log)
-        try:
-            # Without a birth it has ended already, and no process will ever be taken for it.
-            process = ProcessId.of(trainer.pid) or ProcessId(trainer.pid, "")
-            write_json(folder / layout.PROCESS, asdict(process))
-        except BaseException:
-            trainer.kill()
-            trainer.wait()
-            raise
-        # An ended child stays a zombie until its parent asks after it.
-        threading.Thread(target=trainer.wait, name=f"reap {folder.name}", daemon=True).start()
+        Args:
+            checkpoint: Its name; the newest whole one where None.
+            changes: Other values for some fields, such as a smaller batch.
 
-    def _spawn(self, folder: Path, log: BinaryIO) -> subprocess.Popen[bytes]:
-        try:
-            return subprocess.Popen(
-                [*self._command, str(folder)],
-                cwd=ROOT,
-                env=environment(self._workspace),
-                stdin=subprocess.DEVNULL,
-                stdout=log,
-                stderr=subprocess.STDOUT,
-                start_new_session=True,
-            )
-        except OSError as error:
-            reason = error.strerror or error
-            raise RunError("training.errors.not_started", reason=reason) from error
+        Raises:
+            CheckpointError: the checkpoint is damaged; its ``offer`` is the whole one before.
+            RunError: no such run, it has not ended, or nothing is left to do.
+            MedTuneError: as ``start``; FieldError also when a change does not fit the checkpoint.
+        """
+        with self._writing(), self._one_at_a_time():
+            run = find_run(self._workspace, run_id)
+            resumed = run.folder / layout.RESUME
+            if run.state.pending and _age(resumed) < TWIN_SECONDS:
+                return run  # a double click
+            self._wait_for(run)
+            chosen = resuming.chosen(run, checkpoint)
+            self._maker.take_back(run, chosen, changes or {})
+            self._line.advance(fresh=run_id)
+        return find_run(self._workspace, run_id)
+
+    def delete(self, run_id: str) -> None:
+        """Delete a run with all of its checkpoints.
+
+        Raises:
+            RunError: no such run, or it waits or is going on.
+        """
+        with self._writing(), self._one_at_a_time():
+            run = self._ended(run_id)
+            with staging(self._workspace.runs, DELETING) as away:
+                run.folder.rename(away / run.id)
+
+    def delete_checkpoint(self, run_id: str, name: str) -> int:
+        """Delete one checkpoint; returns the bytes that this freed.
+
+        Raises:
+            RunError: no such run or checkpoint, or the run waits or is going on.
+        """
+        with self._writing(), self._one_at_a_time():
+            run = self._ended(run_id)
+            found = [one.path for one in run.checkpoints() if one.name == name != FINAL]
+            if not found:
+                raise RunError("training.errors.checkpoint_missing", name=name[:80])
+            return storage.remove(found)
+
+    def keep_best_and_last(self, run_id: str) -> int:
+        """Delete all checkpoints but the best and the last, see ``storage.superfluous``.
+
+        Returns:
+            Bytes that this freed.
+
+        Raises:
+            RunError: no such run, or it waits or is going on.
+        """
+        with self._writing(), self._one_at_a_time():
+            return storage.remove(storage.superfluous(self._ended(run_id)))
+
+    # --- What is asked of a run -----------------------------------------------------------------
+
+    def _queued(self, run_id: str) -> Run:
+        run = find_run(self._workspace, run_id)
+        if run.state is not RunState.QUEUED:
+            raise RunError("training.errors.not_queued", run=run.id)
+        return run
+
+    def _ended(self, run_id: str) -> Run:
+        run = find_run(self._workspace, run_id)
+        if run.state.pending:
+            raise RunError("training.errors.still_going", run=run.id)
+        return run
+
+    def _wait_for(self, run: Run) -> None:
+        """Wait until the process of a run that has ended is gone."""
+        self._ended(run.id)
+        deadline = time.monotonic() + LINGER_SECONDS
+        while is_held(run):
+            if time.monotonic() >= deadline:
+                raise RunError("training.errors.still_going", run=run.id)
+            time.sleep(0.02)
 
     @contextmanager
-    def _only_one(self) -> Iterator[None]:
-        """Held while a run is started: a double click or a second dashboard waits, then sees it."""
+    def _one_at_a_time(self) -> Iterator[None]:
+        """Held while runs are started or queued: a double click or a second dashboard waits."""
         lock = FileLock(self._workspace.runs / ".start.lock", thread_local=False)
         try:
             lock.acquire(timeout=_LOCK_SECONDS)
@@ -202,6 +276,7 @@ class Supervisor:
     @contextmanager
     def _writing(self) -> Iterator[None]:
         """Say in one sentence that the workspace can't be written, e.g. for lack of space."""
+        self._workspace.check_writable()
         try:
             yield
         except OSError as error:
@@ -218,11 +293,3 @@ def _age(path: Path) -> float:
         return abs(time.time() - path.stat().st_mtime)
     except FileNotFoundError:
         return math.inf
-
-
-def _ready_model(workspace: Workspace, model_id: str) -> Model:
-    model = find_model(workspace, model_id)
-    if not model.ready:
-        problem = model.problems[0]
-        raise LibraryError(problem.key, **problem.params)
-    return model

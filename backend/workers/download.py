@@ -13,6 +13,7 @@ import signal
 import sys
 import threading
 import time
+import traceback
 from contextlib import suppress
 from pathlib import Path
 from types import FrameType
@@ -91,6 +92,11 @@ def _work(folder: Path, token: str) -> int:
             deliver(request, staging=staging, target=target)
         except (MedTuneError, OSError) as error:
             return _failed(folder, error if isinstance(error, MedTuneError) else _told(error))
+        except Exception as error:  # without a word it would be taken for a machine that went down
+            _log(traceback.format_exc())
+            what = f"{type(error).__name__}: {error}"[:300]
+            place = folder / jobs.LOG
+            return _failed(folder, DownloadError("hub.errors.broken", what=what, log=place))
     (folder / jobs.RESERVE).unlink(missing_ok=True)
     write_json(folder / jobs.OUTCOME, {"state": "done", "problem": None})
     return 0

@@ -1,23 +1,23 @@
 """The trainer: ``python -m backend.workers.train RUN_FOLDER`` trains what its ``config.yaml`` says.
 
 The training is LLaMA-Factory's own, step for step what ``llamafactory-cli train config.yaml`` does;
-what is added is a way to stop with a full checkpoint, a few numbers that its log lacks, and a last
-word about how it ended (``exit.json``).
+what is added is a way to stop with a full checkpoint, a way to go on from one, a few numbers that
+its log lacks, and a last word about how it ended (``exit.json``). Under torchrun every process runs
+this; the first one alone writes, unless another one fails before it.
 """
 
 from __future__ import annotations
 
-import os
 import sys
 import threading
-import traceback
 from contextlib import suppress
-from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any, NoReturn
+from typing import Any
 
-from backend.files import write_json
-from backend.training import layout
+from backend.files import read_json, write_json
+from backend.training import layout, trainer_lock
+from backend.training.record import hash_data
+from backend.workers.train_end import is_first, leave, take_exit_room, watch_others
 
 POLL_SECONDS = 0.2
 
@@ -49,13 +49,22 @@ class Gate:
             StopBeforeTraining: a stop was asked for.
         """
         with self._lock:
-            if self.stop_asked:
+            if self.stop_asked and is_first():
                 raise StopBeforeTraining
             self._begun.set()
 
     @property
     def stop_asked(self) -> bool:
         return (self._folder / layout.STOP).exists()
+
+    @property
+    def checkpoint_asked(self) -> bool:
+        return (self._folder / layout.CHECKPOINT).exists()
+
+    def checkpoint_saved(self) -> None:
+        """Note that the checkpoint that was asked for is there."""
+        with suppress(OSError):
+            (self._folder / layout.CHECKPOINT).unlink(missing_ok=True)
 
     def _watch(self) -> None:
         while not self._begun.wait(POLL_SECONDS):
@@ -68,7 +77,13 @@ def main() -> None:
     """Train, say how it went, and leave."""
     folder = Path(sys.argv[1]).resolve()
     gate = Gate(folder)
-    gate.watch()
+    if is_first():
+        if not trainer_lock.claim(folder):
+            sys.exit("the run has ended, or another trainer is at work in this folder")
+        take_exit_room(folder)
+        gate.watch()
+        threading.Thread(target=_hash_data, args=(folder,), name="hash data", daemon=True).start()
+    watch_others(folder)
     try:
         reason = train(folder, gate)
     except StopBeforeTraining:
@@ -88,58 +103,38 @@ def train(folder: Path, gate: Gate) -> layout.Reason:
 
     # LLaMA-Factory's own reader of such a file.
     config = OmegaConf.to_container(OmegaConf.load(folder / layout.CONFIG))
+    config = resumed(folder, config)
     _spare_imports(config)
     from llamafactory.train.tuner import run_exp
 
-    from backend.workers.train_callback import RunCallback
+    from backend.workers.train_callback import EvaluationStopped, RunCallback, end_evaluations
 
+    end_evaluations()
     callback = RunCallback(folder, gate)
-    run_exp(config, callbacks=[callback])
+    # One that was broken off outside the training, after its last step, takes nothing with it.
+    with suppress(EvaluationStopped):
+        run_exp(config, callbacks=[callback])
     return "stopped" if callback.stopped else "finished"
 
 
-def leave(
-    folder: Path, code: int, reason: layout.Reason, error: BaseException | None = None
-) -> NoReturn:
-    """Write ``exit.json`` and end the process.
-
-    Without the interpreter's own way out: taking torch apart costs time, and a thread that hangs
-    would keep the process, and the GPU's memory, for ever.
-    """
-    ending = {
-        "code": code,
-        "reason": reason,
-        "error": describe(error) if error else None,
-        "when": datetime.now(UTC).isoformat(),
+def resumed(folder: Path, config: Any) -> Any:
+    """The configuration with the checkpoint from which ``resume.json`` says to go on, if any."""
+    resume = read_json(folder / layout.RESUME)
+    if not isinstance(resume, dict) or not isinstance(config, dict):
+        return config
+    return {
+        **config,
+        "resume_from_checkpoint": str(folder / str(resume["checkpoint"])),
+        # LLaMA-Factory would delete trainer_log.jsonl.
+        "overwrite_output_dir": False,
     }
-    try:
-        end_children()
-        if error:
-            traceback.print_exception(error)
-        for stream in (sys.stdout, sys.stderr):
-            stream.flush()
-    finally:  # a full disk takes no more of the log; it may still take this
-        _write_exit(folder, ending)
-        os._exit(code)
 
 
-def _write_exit(folder: Path, ending: dict[str, Any]) -> None:
-    with suppress(OSError):
-        write_json(folder / layout.EXIT, ending)
-
-
-def describe(error: BaseException, *, limit: int = 400) -> str:
-    """An exception in one line: its type and the first line of its message."""
-    lines = [line.strip() for line in str(error).splitlines() if line.strip()]
-    return ": ".join([type(error).__name__, *lines[:1]])[:limit]
-
-
-def end_children() -> None:
-    """End helper processes, for instance those that tokenise: nobody else will."""
-    import psutil
-
-    for child in psutil.Process().children(recursive=True):
-        child.kill()
+def _hash_data(folder: Path) -> None:
+    """Complete ``record.json`` while LLaMA-Factory is imported: this needs no Python's lock."""
+    record = read_json(folder / layout.RECORD)
+    with suppress(OSError, KeyError, TypeError):
+        write_json(folder / layout.RECORD, hash_data(record))
 
 
 def _spare_imports(config: object) -> None:

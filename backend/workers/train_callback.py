@@ -12,7 +12,8 @@ from typing import TYPE_CHECKING, Any
 
 import psutil
 import torch
-from transformers import TrainerCallback
+from torch import distributed
+from transformers import Trainer, TrainerCallback
 
 from backend.training import layout
 
@@ -20,6 +21,28 @@ if TYPE_CHECKING:
     from transformers import TrainerControl, TrainerState, TrainingArguments
 
     from backend.workers.train import Gate
+
+
+class EvaluationStopped(Exception):
+    """A person asked to stop while the model was being evaluated."""
+
+
+def end_evaluations() -> None:
+    """Let ``EvaluationStopped`` end an evaluation of transformers' and not the training around it.
+
+    Evaluation has no way out of its own, and may take longer than all that was trained. What the
+    trainer does at the end of a step is then done once more without it: saving.
+    """
+    original = Trainer._maybe_log_save_evaluate
+
+    def without_evaluation(self: Trainer, *args: Any, **kwargs: Any) -> None:
+        try:
+            original(self, *args, **kwargs)
+        except EvaluationStopped:
+            self.control.should_evaluate = False
+            original(self, *args, **kwargs)  # logs nothing: this step's loss is logged already
+
+    Trainer._maybe_log_save_evaluate = without_evaluation
 
 
 class RunCallback(TrainerCallback):
@@ -44,13 +67,29 @@ class RunCallback(TrainerCallback):
     def on_step_end(
         self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **kwargs: Any
     ) -> None:
-        if self._gate.stop_asked and state.global_step < state.max_steps:
-            self.stopped = True
+        stop, save = self._asked(args)
+        if save:
             control.should_save = True
-            control.should_training_stop = True
+        if stop and state.global_step < state.max_steps:
+            self._stop(args, control)
             # A person waits; evaluation may take longer than all that was trained.
             control.should_evaluate = False
+
+    def on_prediction_step(
+        self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **kwargs: Any
+    ) -> None:
+        stop, _ = self._asked(args)
+        if stop:
+            if state.global_step < state.max_steps:
+                self._stop(args, control)
             args.do_eval = False
+            raise EvaluationStopped
+
+    def on_save(
+        self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **kwargs: Any
+    ) -> None:
+        if state.is_world_process_zero:
+            self._gate.checkpoint_saved()
 
     def on_log(
         self,
@@ -62,6 +101,25 @@ class RunCallback(TrainerCallback):
     ) -> None:
         if logs and "loss" in logs:
             self._note(state, grad_norm=logs.get("grad_norm"), **self._memory())
+
+    def _stop(self, args: TrainingArguments, control: TrainerControl) -> None:
+        self.stopped = True
+        control.should_save = True
+        control.should_training_stop = True
+        args.do_eval = False
+
+    def _asked(self, args: TrainingArguments) -> tuple[bool, bool]:
+        """Whether a stop, and whether a checkpoint is asked for: of all processes the same answer.
+
+        Each looks at another moment, and those that go on would wait for ever for one that stops.
+        """
+        asked = (self._gate.stop_asked, self._gate.checkpoint_asked)
+        if args.world_size == 1 or not distributed.is_initialized():
+            return asked
+        seen = torch.tensor(asked, dtype=torch.uint8, device=args.device)
+        distributed.broadcast(seen, src=0)
+        stop, save = seen.tolist()
+        return bool(stop), bool(save)
 
     def _memory(self) -> dict[str, int]:
         """Bytes that the process holds, and the most that torch has held on the GPU."""

@@ -8,8 +8,12 @@ from pathlib import Path
 
 from playwright.sync_api import Locator, Page, expect
 
-PATIENCE = 30_000
+PATIENCE = 60_000
 """Milliseconds to wait for what takes a person's patience, not a timed test."""
+
+# What is expected without a number of its own waits as long: five seconds, Playwright's own, are
+# too few for a server that shares two cores with a trainer.
+expect.set_options(timeout=PATIENCE)
 
 PREPARING = 150_000
 """The same for a dataset: LLaMA-Factory loads it before it counts, which takes its imports."""
@@ -55,6 +59,13 @@ class Person:
         self.page.locator(f"#{field} input").first.click()
         self.page.get_by_role("option", name=option).first.click()
 
+    def adds(self, field: str, words: str) -> None:
+        """Type into a dropdown of many choices and take what it finds; nothing where it is full."""
+        box = self.page.locator(f"#{field} input").first
+        box.click()
+        box.press_sequentially(words)
+        box.press("Enter")
+
     def marks(self, field: str, option: str) -> None:
         """Pick from a group of radio buttons."""
         self.page.locator(f"#{field}").get_by_label(option, exact=True).check()
@@ -79,6 +90,10 @@ class Person:
             return ""
         return last.inner_text().strip()
 
+    def thoughts(self, column: int) -> Locator:
+        """The boxes of reasoning in a chat column."""
+        return self.page.locator(f"#column-{column}-chat .thought-group")
+
     def value_of(self, field: str) -> str:
         return self.page.locator(f"#{field} textarea, #{field} input").first.input_value()
 
@@ -86,7 +101,8 @@ class Person:
         """A message says it; it is then closed."""
         toast = self.page.locator(".toast-body").filter(has_text=words).first
         expect(toast).to_be_visible(timeout=PATIENCE)
-        toast.get_by_role("button").first.click()
+        # Without waiting for it to stand still: it flies in, and on a busy machine is gone by then.
+        toast.get_by_role("button").first.dispatch_event("click")
         expect(toast).to_be_hidden()
 
     def photographs(self, path: Path) -> None:

@@ -10,6 +10,7 @@ import random
 import re
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 from playwright.sync_api import expect
@@ -18,7 +19,7 @@ from backend.workspace import Workspace
 from tests.browser.conftest import Open
 from tests.browser.downloading import Downloader, dashboard, end_downloads
 from tests.browser.person import PATIENCE, Person
-from tests.fakes.hub import LISTING, Hub, hub_running
+from tests.fakes.hub import INFO, LISTING, Hub, hub_running
 from tests.fakes.server import Server
 
 pytestmark = pytest.mark.browser
@@ -89,7 +90,7 @@ def test_what_passes(me: Person, hub: Hub, workspace: Workspace) -> None:
 
 
 ENDING: dict[str, tuple[dict[str, int], str]] = {
-    "wrong-for-ever": ({"other_bytes": True}, "differs from the hub's SHA-256"),
+    "wrong-for-ever": ({"other_bytes": True}, "differs from the hub's hash"),
     "truncated": ({"truncate_to": 900}, "another size"),
     "html": ({"html": True}, "another size"),
     "401": ({"status": 401}, "private, gated, or not there"),
@@ -122,15 +123,24 @@ def test_what_ends_it(me: Person, hub: Hub, workspace: Workspace) -> None:
 
 
 def test_listings_that_are_none(me: Person, hub: Hub, workspace: Workspace) -> None:
-    faults: dict[str, tuple[dict[str, object], str]] = {
+    """Each follows a list that is there: the list of before, and its button, are gone."""
+    faults: dict[str, tuple[dict[str, Any], str]] = {
+        "500": ({"status": 500, "retry_after": 0}, "fault of its own (500)"),
+        "429": ({"status": 429, "retry_after": 0}, "asks for a pause"),
+        "gone": ({"path": INFO, "no_answer": True}, "can't be reached"),
         "html": ({"html": True}, "web page instead of data"),
         "empty": ({"empty": True}, "lists no files"),
         "403": ({"status": 403}, "does not let you read"),
         "null": ({"body": b"null"}, "in a way that no hub does"),
     }
-    for name, (fault, said) in faults.items():
+    for name, (fault, _) in faults.items():
         hub.add(kind="model", id=f"odd/{name}", files={"config.json": b"{}"})
-        hub.fault(f"odd/{name}", LISTING, **fault)
+        hub.fault(f"odd/{name}", **{"path": LISTING, **fault})
+    hub.add(kind="model", id="good/one", files={"config.json": b"{}"})
+    for name, (_, said) in faults.items():
+        Downloader(me).asks_for("good/one")
+        Downloader(me).sees_files("config.json")
+        expect(me.sees("hub-start")).to_be_visible()
         Downloader(me).asks_for(f"odd/{name}")
         me.is_told(said)
         expect(me.sees("hub-start")).to_be_hidden()

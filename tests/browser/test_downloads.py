@@ -93,7 +93,7 @@ def test_two_downloads_one_paused_and_killed_end_whole_and_are_offered(
     downloader.ticks("README.md", on=False)
     downloader.starts()
     downloader.sees(DATA, "done")
-    expect(downloader.job(DATA)).to_contain_text("SHA-256")
+    expect(downloader.job(DATA)).to_contain_text("Verified: SHA-256 as the hub states it")
 
     # Paused in the middle, taken up again, and its process killed.
     assert held.reached.wait(30)
@@ -113,6 +113,7 @@ def test_two_downloads_one_paused_and_killed_end_whole_and_are_offered(
     held.release()
     downloader.does("retry", MODEL)
     downloader.sees(MODEL, "done")
+    expect(downloader.job(MODEL)).to_contain_text("Verified: SHA-256 as the hub states it")
 
     # Both are there without a reload, also where they are used.
     expect(me.sees("models")).to_contain_text(MODEL, timeout=PATIENCE)

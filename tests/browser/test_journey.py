@@ -2,51 +2,73 @@
 
 from __future__ import annotations
 
+import json
 import re
 import shutil
 from collections.abc import Iterator
 from pathlib import Path
 
+import psutil
 import pytest
 from playwright.sync_api import expect
 
 from backend.files import read_json
 from backend.training.curves import series_of
+from backend.training.runs import find_run, list_runs, log_tail
 from backend.workspace import Workspace
-from tests.browser.conftest import Open
+from tests.browser.conftest import Open, wait_until
 from tests.browser.person import PATIENCE, PREPARING, Person
-from tests.fakes.server import Server, serving
+from tests.browser.watched import HEAVY, Watched, watched
+from tests.conftest import REAL_ROWS
+from tests.fakes.medical_rows import write_medical_rows
+from tests.fakes.server import serving
 from tests.fakes.trainers import end_trainers
 
-pytestmark = pytest.mark.browser
+pytestmark = [pytest.mark.browser, pytest.mark.timeout(1500)]
 
-TRAINING = 240_000
+TRAINING = 600_000
 """Milliseconds for a short training on a slow, busy machine."""
 
 
 @pytest.fixture
-def medtune(tmp_path: Path) -> Iterator[Server]:
+def medtune(tmp_path: Path) -> Iterator[Watched]:
     workspace = tmp_path / "workspace"
-    with serving(["app.py", "--no-browser", "--port", "0", "--workspace", workspace]) as server:
+    with watched(workspace) as running:
         try:
-            yield server
+            yield running
         finally:
             end_trainers(Workspace(workspace))
 
 
+@pytest.fixture
+def medical_o1(tmp_path: Path) -> Path:
+    """Real rows of medical-o1 where they lie beside this checkout, else as many of the samples."""
+    file = tmp_path / REAL_ROWS.name
+    return Path(shutil.copy(REAL_ROWS, file)) if REAL_ROWS.is_file() else write_medical_rows(file)
+
+
 def test_from_a_medical_o1_file_to_two_checkpoints_side_by_side(
-    medtune: Server, open_page: Open, real_rows: Path, tmp_path: Path
+    medtune: Watched, open_page: Open, medical_o1: Path, tmp_path: Path
 ) -> None:
-    me, workspace = Person(open_page(medtune.address).page), Workspace(tmp_path / "workspace")
-    before = real_rows.read_bytes()
+    """The whole of it, in a web process that never loads what trains, however much it is used."""
+    me = Person(open_page(medtune.server.address).page)
+    workspace = Workspace(tmp_path / "workspace")
+    before = medical_o1.read_bytes()
+    rows = len(json.loads(before))
+    assert rows >= 190
     me.arrives()
-    imports(me, real_rows)
-    prepares(me, "medical_o1_demo", name="real", rows=198)
+    imports(me, medical_o1)
+    prepares(me, medical_o1.stem, name="real", rows=rows)
+    looks_at_tokens(me)
     chooses_hyperparameters(me, dataset="real", run="first")
     watches_training(me, workspace, run="first")
-    chats(me, run="first")
-    assert real_rows.read_bytes() == before
-    assert "Traceback" not in medtune.output()
+    reads_the_log(me, workspace, run="first")
+    compares(me, run="first")
+    stops_an_answer(me, medtune)
+    unloads(me, medtune)
+    assert medical_o1.read_bytes() == before
+    assert not medtune.loaded() & HEAVY
+    assert "Traceback" not in medtune.server.output()
 
 
 def imports(me: Person, file: Path) -> None:
@@ -72,13 +94,18 @@ def prepares(me: Person, file: str, *, name: str, rows: int) -> None:
     expect(me.sees("prepared")).to_contain_text(name, timeout=PATIENCE)
 
 
+def looks_at_tokens(me: Person) -> None:
+    me.sees("rows").locator("button[data-action=tokens]").first.click()
+    expect(me.sees("tokens").locator(".mt-tokens")).to_contain_text("<think>", timeout=PREPARING)
+
+
 def chooses_hyperparameters(me: Person, *, dataset: str, run: str) -> None:
     me.goes_to("hyperparameters")
     me.chooses("field-dataset", dataset)
     me.types("field-run_name", run)
     me.types("field-cutoff_len", "256")
     me.types("field-per_device_train_batch_size", "4")
-    me.types("field-save_steps", "10")
+    me.types("field-save_steps", "5")
     me.opens_all_folds()
     me.types("field-max_steps", "30")
     expect(me.sees("config-yaml")).to_contain_text("cutoff_len: 256", timeout=PATIENCE)
@@ -93,8 +120,9 @@ def watches_training(me: Person, workspace: Workspace, *, run: str) -> None:
     me.presses("run-start")
     status = me.sees("run-status").locator(".mt-run")
     expect(status).to_have_attribute("data-state", "running", timeout=TRAINING)
+    # Another start would be queued; of the same name it is refused, and the run is left alone.
     me.presses("run-start")
-    me.is_told("first")
+    me.is_told(f"There is already a run named “{run}”")
     chart = me.sees("tab-training").locator(".mt-chart")
     expect(chart).not_to_have_attribute("data-points", "0", timeout=TRAINING)
     # A reload in the middle: the run is still there and still moving.
@@ -108,27 +136,76 @@ def watches_training(me: Person, workspace: Workspace, *, run: str) -> None:
     expect(chart).to_have_attribute("data-points", "30", timeout=PATIENCE)
     assert me.losses_on_the_chart() == losses
     expect(me.sees("run-checkpoints")).to_contain_text("checkpoint-20")
+    assert [one.id for one in list_runs(workspace)] == [run]
 
 
-def chats(me: Person, *, run: str) -> None:
+def reads_the_log(me: Person, workspace: Workspace, *, run: str) -> None:
+    me.opens_all_folds()
+    log = me.sees("run-log").locator("pre")
+    expect(log).to_contain_text("train_runtime")
+    last = log_tail(find_run(workspace, run)).strip().splitlines()[-1]
+    expect(log).to_contain_text(last)
+
+
+def compares(me: Person, *, run: str) -> None:
+    """The base and, of six checkpoints, the first, the last and one that is added; not a fifth."""
     me.presses("run-chat")
     expect(me.sees("tab-chat")).to_be_visible(timeout=PATIENCE)
-    expect(me.sees("chat-columns")).to_contain_text("checkpoint-30", timeout=PATIENCE)
+    chosen = me.sees("chat-columns").locator(".token")
+    expect(chosen).to_have_count(3, timeout=PATIENCE)
+    me.adds("chat-columns", "checkpoint-15")
+    expect(chosen).to_have_count(4)
+    me.adds("chat-columns", "checkpoint-20")
+    expect(chosen).to_have_count(4)
+    expect(me.sees("chat-columns")).not_to_contain_text("checkpoint-20")
     me.presses("chat-load")
-    expect(me.sees("chat-status")).to_contain_text("Columns loaded: 3", timeout=TRAINING)
+    expect(me.sees("chat-status")).to_contain_text("Columns loaded: 4", timeout=TRAINING)
     me.opens_all_folds()
     me.types("chat-max_tokens", "40")
     me.types("chat-question", "What lowers a fever?")
     me.presses("chat-send")
-    for number in (1, 2, 3):
-        stats = me.sees(f"column-{number}-stats")
-        expect(stats).to_contain_text("tokens/s", timeout=PATIENCE)
+    names = ["Base model", *(f"{run} · checkpoint-{step}" for step in (5, 30, 15))]
+    for number, name in enumerate(names, 1):
+        expect(me.sees(f"column-{number}-head")).to_contain_text(name)
+        expect(me.sees(f"column-{number}-stats")).to_contain_text("tokens/s", timeout=PATIENCE)
         expect(me.sees(f"column-{number}-chat")).to_contain_text("What lowers a fever?")
-    heads = [me.sees(f"column-{number}-head").inner_text() for number in (1, 2, 3)]
-    assert "Base model" in heads[0] and "checkpoint-10" in heads[1] and "checkpoint-30" in heads[2]
-    expect(me.sees("column-4")).to_be_hidden()
+    # Reasoning is folded above the answer, and there to be read.
+    thought = me.thoughts(1).last
+    expect(thought.locator(":scope > div")).to_have_count(1)
+    thought.get_by_role("button").first.click()
+    expect(thought.locator(":scope > div")).to_have_count(2)
+    assert len(thought.locator(":scope > div").last.inner_text()) > 10
+
+
+def stops_an_answer(me: Person, medtune: Watched) -> None:
+    """The demo model answers in a second; its engine is held, so that there is time to stop it."""
+    me.presses("chat-clear")
+    expect(me.sees("column-1-stats")).not_to_contain_text("tokens")
+    (engine,) = engines(medtune)
+    engine.suspend()
+    try:
+        me.types("chat-question", "What lowers a fever?")
+        me.presses("chat-send")
+        expect(me.sees("column-4-chat")).to_contain_text("What lowers a fever?")
+        me.presses("chat-stop")
+        for number in (1, 2, 3, 4):
+            expect(me.sees(f"column-{number}-stats")).to_contain_text("stopped")
+    finally:
+        engine.resume()
+
+
+def unloads(me: Person, medtune: Watched) -> None:
+    """The engine's process ends, which is what gives its memory back."""
+    (engine,) = engines(medtune)
     me.presses("chat-unload")
     expect(me.sees("chat-status")).to_contain_text("process has ended", timeout=PATIENCE)
+    wait_until(lambda: not engine.is_running(), "the engine's process is gone")
+    assert engines(medtune) == []
+
+
+def engines(medtune: Watched) -> list[psutil.Process]:
+    children = psutil.Process(medtune.server.process.pid).children(recursive=True)
+    return [one for one in children if "backend.workers.engine" in one.cmdline()]
 
 
 def test_a_run_outlives_the_dashboard(open_page: Open, tmp_path: Path) -> None:
@@ -149,8 +226,8 @@ def test_a_run_outlives_the_dashboard(open_page: Open, tmp_path: Path) -> None:
             expect(status).to_have_attribute("data-state", "running", timeout=TRAINING)
             me.leaves()  # the laptop is closed, and then the dashboard crashes
         reached = len(series_of(workspace.runs / "survivor").step)
-        with serving(arguments) as server:
-            me.opens(server.address)
+        with watched(workspace.root) as again:
+            me.opens(again.server.address)
             me.goes_to("training")
             expect(status).to_have_attribute("data-state", "running", timeout=PATIENCE)
             expect(status).to_contain_text("survivor")
@@ -158,6 +235,7 @@ def test_a_run_outlives_the_dashboard(open_page: Open, tmp_path: Path) -> None:
             me.presses("run-stop")
             expect(status).to_have_attribute("data-state", "stopped", timeout=TRAINING)
             expect(me.sees("run-checkpoints")).to_contain_text("complete")
+            assert not again.loaded() & HEAVY
             me.leaves()
         state = read_json(
             next((workspace.runs / "survivor").glob("checkpoint-*/trainer_state.json"))

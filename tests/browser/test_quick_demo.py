@@ -1,18 +1,18 @@
-"""The quick demo keeps its word: within two minutes the demo model answers what it was taught."""
+"""The quick demo keeps its word: the demo model answers what it was taught, in either language.
+
+Its two minutes are for a machine that does nothing else; ``benchmarks/quick_demo.py`` measures
+them.
+"""
 
 from __future__ import annotations
 
 import re
 from collections.abc import Iterator
-from datetime import UTC, datetime
-from pathlib import Path
 
 import pytest
 from playwright.sync_api import expect
 
 from backend.data.registry import examples, find_prepared
-from backend.files import read_json
-from backend.training import layout
 from backend.workspace import Workspace
 from tests.browser.conftest import Open
 from tests.browser.person import PATIENCE, PREPARING, Person
@@ -24,10 +24,15 @@ pytestmark = [pytest.mark.browser, pytest.mark.timeout(900)]
 ASKED = 10
 PROMISED = 8
 TRAINING = 600_000
-"""Milliseconds; the promise of two minutes is for a machine that does nothing else."""
+"""Milliseconds; tests run on busy machines, too."""
 
 
-@pytest.fixture
+@pytest.fixture(scope="module")
+def workspace(tmp_path_factory: pytest.TempPathFactory) -> Workspace:
+    return Workspace.open(tmp_path_factory.mktemp("quick") / "workspace")
+
+
+@pytest.fixture(scope="module")
 def medtune(workspace: Workspace) -> Iterator[Server]:
     arguments = ["app.py", "--no-browser", "--port", "0", "--workspace", workspace.root]
     with serving(arguments) as server:
@@ -37,58 +42,57 @@ def medtune(workspace: Workspace) -> Iterator[Server]:
             end_trainers(workspace)
 
 
-def test_ten_trained_questions(medtune: Server, open_page: Open, workspace: Workspace) -> None:
+@pytest.mark.parametrize("sample", ["medical_en", "medical_zh"])
+def test_ten_trained_questions(
+    medtune: Server, open_page: Open, workspace: Workspace, sample: str
+) -> None:
     """Nothing but the preset's own values, and each question asked on the page."""
     me = Person(open_page(medtune.address).page)
     me.arrives()
-    prepares(me, "medical_zh")
-    trains(me)
-    seconds = duration(workspace.runs / "quick")
-    print(f"quick demo: {seconds:.0f} s from the start of its process to its end")
-    loads_base_and_last(me)
-    rows = examples(find_prepared(workspace, "taught"), ASKED)
+    prepares(me, sample)
+    trains(me, sample)
+    loads_base_and_last(me, sample)
+    rows = examples(find_prepared(workspace, sample), ASKED)
     replies = [asks(me, row["instruction"]) for row in rows]
     right = [row["output"].partition("</think>")[2].strip() for row in rows]
     base, tuned = zip(*replies, strict=True)
     assert sum(map(str.__eq__, base, right)) == 0, base
     assert sum(map(str.__eq__, tuned, right)) >= PROMISED, tuned
+    reads_the_reasoning(me)
 
 
 def prepares(me: Person, sample: str) -> None:
     me.goes_to("data")
-    me.chooses("data-source", re.compile(sample))
+    me.chooses("data-source", re.compile(f"sample/{sample}"))
     expect(me.sees("data-survey")).to_contain_text("64", timeout=PATIENCE)
-    me.types("data-name", "taught")
+    me.types("data-name", sample)
     me.presses("data-start")
-    expect(me.sees("prepared")).to_contain_text("taught", timeout=PREPARING)
+    expect(me.sees("data-result")).to_contain_text(f"“{sample}” is ready", timeout=PREPARING)
 
 
-def trains(me: Person) -> None:
+def trains(me: Person, sample: str) -> None:
     me.goes_to("hyperparameters")
-    me.types("field-run_name", "quick")
-    expect(me.sees("config-yaml")).to_contain_text("dataset: taught", timeout=PATIENCE)
+    me.chooses("field-dataset", sample)
+    me.types("field-run_name", f"quick-{sample}")
+    expect(me.sees("config-yaml")).to_contain_text(f"runs/quick-{sample}", timeout=PATIENCE)
+    expect(me.sees("config-yaml")).to_contain_text(f"dataset: {sample}")
     me.presses("go-training")
     expect(me.sees("run-start")).to_be_visible(timeout=PATIENCE)
     me.presses("run-start")
     status = me.sees("run-status").locator(".mt-run")
+    expect(status).to_contain_text(f"quick-{sample}", timeout=PATIENCE)
     expect(status).to_have_attribute("data-state", "finished", timeout=TRAINING)
 
 
-def duration(folder: Path) -> float:
-    """Seconds from the run's creation to the last thing that its trainer wrote."""
-    begun = datetime.fromisoformat(read_json(folder / layout.RUN)["created"])
-    ended = datetime.fromtimestamp((folder / layout.EXIT).stat().st_mtime, UTC)
-    return (ended - begun).total_seconds()
-
-
-def loads_base_and_last(me: Person) -> None:
+def loads_base_and_last(me: Person, sample: str) -> None:
     me.presses("run-chat")
-    expect(me.sees("chat-columns")).to_contain_text("checkpoint-96", timeout=PATIENCE)
+    last = f"quick-{sample} · checkpoint-96"
+    expect(me.sees("chat-columns")).to_contain_text(last, timeout=PATIENCE)
     me.presses("chat-load")
+    expect(me.sees("column-3-head")).to_contain_text(last, timeout=TRAINING)
+    expect(me.sees("column-1-head")).to_contain_text("Base model")
     ready = me.sees("chat-status").locator("[data-state=ready]")
     expect(ready).to_be_visible(timeout=TRAINING)
-    expect(me.sees("column-1-head")).to_contain_text("Base model")
-    expect(me.sees("column-3-head")).to_contain_text("checkpoint-96")
 
 
 def asks(me: Person, question: str) -> tuple[str, str]:
@@ -101,3 +105,11 @@ def asks(me: Person, question: str) -> tuple[str, str]:
     for number in (1, 3):
         expect(me.sees(f"column-{number}-stats")).to_contain_text("tokens/s", timeout=PATIENCE)
     return me.last_answer(1), me.last_answer(3)
+
+
+def reads_the_reasoning(me: Person) -> None:
+    """Folded above the last answer; a click unfolds it."""
+    thought = me.thoughts(3).last
+    expect(thought.locator(":scope > div")).to_have_count(1)
+    thought.get_by_role("button").first.click()
+    expect(thought.locator(":scope > div").last).to_have_text(re.compile(r"\S.{10}", re.DOTALL))

@@ -12,6 +12,7 @@ import os
 import signal
 import sys
 import time
+import zipfile
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
@@ -19,20 +20,31 @@ from typing import Any
 import numpy as np
 from safetensors.numpy import save_file
 
-from backend.files import write_json
-from backend.training import layout
+from backend.files import read_json, write_json
+from backend.training import layout, trainer_lock
+
+STARTS = "starts.txt"
+"""A line for each trainer that began in a folder: never two at once."""
 
 
 def main() -> None:
     options = parse()
     folder = Path(options.folder)
+    if options.silent_seconds:  # Python itself may take a while to start
+        time.sleep(options.silent_seconds)
+    if not trainer_lock.claim(folder):
+        sys.exit("the run has ended, or another trainer is at work in this folder")
+    with (folder / STARTS).open("a", encoding="utf-8") as file:
+        file.write(f"{os.getpid()}\n")
     if options.deaf:
         signal.signal(signal.SIGTERM, signal.SIG_IGN)
     print("importing", flush=True)
     wait(options.start_seconds, folder)
-    append(folder / layout.METRICS, {"step": 0, "time": time.time(), "total": options.steps})
+    first = (read_json(folder / layout.RESUME) or {"step": 0})["step"]
+    begun = {"event": "begin", "step": first, "time": time.time(), "total": options.steps}
+    append(folder / layout.METRICS, begun)
     begin = time.time()
-    for step in range(1, options.steps + 1):
+    for step in range(first + 1, options.steps + 1):
         time.sleep(options.step_seconds)
         log_step(folder, step, options.steps, begin)
         if step == options.fail_at:
@@ -40,12 +52,14 @@ def main() -> None:
         if step == options.die_at:
             os.kill(os.getpid(), signal.SIGKILL)
         stop = (folder / layout.STOP).exists() and not options.deaf
-        if stop or step == options.steps or step % options.save_steps == 0:
-            save(folder / f"checkpoint-{step}", step)
+        asked = (folder / layout.CHECKPOINT).exists()
+        if stop or asked or step == options.steps or step % options.save_steps == 0:
+            save(folder / f"checkpoint-{step}", step, options.steps)
+            (folder / layout.CHECKPOINT).unlink(missing_ok=True)
         if stop:
-            save(folder, step)
+            save(folder, step, options.steps)
             leave(folder, 0, "stopped")
-    save(folder, options.steps)
+    save(folder, options.steps, options.steps)
     append(folder / layout.TRAINER_LOG, entry(options.steps, options.steps, begin))
     leave(folder, 0, "finished")
 
@@ -55,6 +69,7 @@ def parse() -> argparse.Namespace:
     parser.add_argument("--steps", type=int, default=5)
     parser.add_argument("--step-seconds", type=float, default=0.01)
     parser.add_argument("--start-seconds", type=float, default=0.0)
+    parser.add_argument("--silent-seconds", type=float, default=0.0)
     parser.add_argument("--save-steps", type=int, default=10**9)
     parser.add_argument("--fail-at", type=int, default=0)
     parser.add_argument("--message", default="ValueError: the loss is not a number")
@@ -98,12 +113,17 @@ def log_step(folder: Path, step: int, total: int, begin: float) -> None:
     print(f"{{'loss': {loss_of(step)}}}", flush=True)
 
 
-def save(folder: Path, step: int) -> None:
-    """A checkpoint with the files by which a real one is known."""
+def save(folder: Path, step: int, total: int) -> None:
+    """A checkpoint with the files by which a real one is known, those to go on from included."""
     folder.mkdir(exist_ok=True)
     save_file({"lora_A": np.zeros((2, 2), np.float32)}, folder / "adapter_model.safetensors")
     (folder / "adapter_config.json").write_text("{}", encoding="utf-8")
-    (folder / "trainer_state.json").write_text(json.dumps({"global_step": step}), encoding="utf-8")
+    if folder.name.startswith("checkpoint-"):
+        for name in ("optimizer.pt", "scheduler.pt", "rng_state.pth"):
+            with zipfile.ZipFile(folder / name, "w") as archive:
+                archive.writestr("archive/data.pkl", f"state at {step}")
+    state = {"global_step": step, "max_steps": total, "num_input_tokens_seen": 100 * step}
+    (folder / "trainer_state.json").write_text(json.dumps(state), encoding="utf-8")
 
 
 def append(path: Path, line: dict[str, Any]) -> None:

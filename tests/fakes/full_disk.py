@@ -13,8 +13,8 @@ from pathlib import Path
 from typing import cast
 
 from backend.hub.jobs import Job
-from backend.hub.plan import SPARE
 from backend.hub.repository import HubName
+from backend.hub.room import SPARE
 from backend.text import LANGUAGES
 from tests.fakes.hub_jobs import MODEL, WEIGHTS, desk_running, files_in, noise, partials
 

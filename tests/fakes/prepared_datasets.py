@@ -51,7 +51,6 @@ def report_of(name: str, *, train: int = 3, validation: int = 0, **more: Any) ->
         "mended": 0,
         "recipe": Recipe(COLUMNS),
         "settings": PrepareSettings(name, 0.25 if validation else 0.0),
-        "created": "2026-01-01T00:00:00+00:00",
     }
     counts = {"train_rows": train, "validation_rows": validation}
     return Report(name=name, **{**values, **counts, **more})

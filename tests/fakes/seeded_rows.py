@@ -21,6 +21,14 @@ _EXAM = (
 _FAULTS: dict[str, Row] = {
     "no_reasoning": {"Complex_CoT": ""},
     "think_misplaced": {"Complex_CoT": f"<think>{_REASONING}"},
+    # A file that was made by a script has the whole answer in one column, and none of reasoning.
+    "think_typo": {"Complex_CoT": None, "Response": f"<think>\n{_REASONING}\n<think>\n\n{_ANSWER}"},
+    "think_unclosed": {"Complex_CoT": None, "Response": f"<think>\n{_REASONING} {_ANSWER}"},
+    "empty_think": {"Complex_CoT": None, "Response": f"<think>\n\n</think>\n\n{_ANSWER}"},
+    "empty_answer_after_think": {
+        "Complex_CoT": None,
+        "Response": f"<think>\n{_REASONING}\n</think>\n\n",
+    },
     "refusal": {"Response": "I'm sorry, but I can't help with medical questions."},
     "boilerplate": {"Response": f"{_ANSWER} I am ChatGPT, made by OpenAI."},
     "mixed_language": {
@@ -50,7 +58,7 @@ _NOT_ADVISED = (
     *("answer_in_question", "boilerplate", "mixed_language", "very_short", "very_long"),
     *("near_duplicate", "same_question"),
 )
-_MENDED = ("control_characters", "mojibake")
+_MENDED = ("think_typo", "control_characters", "mojibake")
 _SECRETS = (
     *("11010519491231002X", "13812345678", "li.na@example.org", "00482913", "12/03/1957"),
     *("â€™", "\u200b"),
@@ -140,4 +148,8 @@ _SUBJECTS = (
     "A librarian sees flashes and a curtain in one eye.",
     "A fisherman's finger is stiff after a hook went deep.",
     "A dancer limps since a pop in the calf during a leap.",
+    "A mason's cough brings up rust since a chill last Friday.",
+    "A beekeeper's lips swell minutes after a single sting.",
+    "A tailor can't read the thread's number at arm's length any more.",
+    "A miner's fingers turn white when he holds the drill in the cold.",
 )

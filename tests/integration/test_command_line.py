@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import socket
 import subprocess
@@ -40,6 +41,24 @@ def test_help_names_every_option() -> None:
     said = run("--help").stdout
     for option in ("--workspace", "--host", "--port", "--auth", "--lang", "--no-browser"):
         assert option in said
+
+
+def has_ipv6() -> bool:
+    with contextlib.suppress(OSError), socket.socket(socket.AF_INET6) as probe:
+        probe.bind(("::1", 0))
+        return True
+    return False
+
+
+@pytest.mark.skipif(not has_ipv6(), reason="this machine has no ::1")
+def test_it_serves_on_the_loopback_of_ipv6(tmp_path: Path) -> None:
+    """Gradio made http://::1:7860/ of it, asked there whether it had started, and fell over."""
+    arguments = ["app.py", "--no-browser", "--host", "::1", "--port", "0", "--workspace", tmp_path]
+    with serving(arguments) as server:
+        assert server.address.startswith("http://[::1]:")
+        with urllib.request.urlopen(server.address, timeout=30) as answer:
+            assert answer.status == 200 and b"MedTune" in answer.read()
+        assert "Traceback" not in server.output()
 
 
 def test_a_port_in_use_is_said(tmp_path: Path) -> None:

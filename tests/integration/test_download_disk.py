@@ -7,14 +7,13 @@ import resource
 import shutil
 import subprocess
 import sys
-from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 from backend.errors import DownloadError
 from backend.hub.jobs import JobState
-from backend.hub.plan import SPARE
+from backend.hub.room import SPARE
 from tests.conftest import ROOT
 from tests.fakes.full_disk import DISK_BYTES, MEGABYTE, WEIGHT_BYTES
 from tests.fakes.hub_jobs import (
@@ -24,8 +23,11 @@ from tests.fakes.hub_jobs import (
     WEIGHTS,
     Desk,
     files_in,
+    go_on,
+    held,
     noise,
     partials,
+    stands,
     wait_until,
 )
 
@@ -81,17 +83,47 @@ def test_a_file_system_that_takes_no_file_so_large(desk: Desk) -> None:
     desk.done(job)
 
 
-def test_a_disk_too_small_is_told_before_anything_moves(desk: Desk) -> None:
+def test_a_disk_too_small_is_told_before_anything_moves(
+    desk: Desk, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What was free when the files were listed counted, however long ago that was."""
     desk.serve(noise(MEGABYTE))
-    small = replace(desk.plan(), free=SPARE + MEGABYTE // 2)
+    plan = desk.plan()
+    real = shutil.disk_usage(desk.workspace.root)
+    small = real._replace(free=SPARE + MEGABYTE // 2)
+    monkeypatch.setattr(shutil, "disk_usage", lambda _: small)
     with pytest.raises(DownloadError) as refused:
-        desk.downloads.start(small, small.advised)
+        desk.downloads.start(plan, plan.advised)
     assert refused.value.key == "hub.errors.disk_full"
     for language in ("en", "zh"):
         sentence = refused.value.sentence(language)
         assert all(number in sentence for number in ("1.0 MB", "64.5 MB", "500.0 kB"))
     assert desk.downloads.jobs() == [] and list(desk.workspace.downloads.glob("*/")) == []
     assert desk.hub.asked(MODEL, WEIGHTS) == []
+
+
+def test_two_downloads_do_not_share_one_room(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Each was compared with the whole of the free disk, when begun and when taken up again."""
+    job, hold = held(desk)
+    desk.serve(noise(2 * MEGABYTE, 2), id="org/second")
+    second = desk.plan("org/second")
+    real = shutil.disk_usage(desk.workspace.root)
+    # Room for the second alone; of the first 3 MB are still to come.
+    monkeypatch.setattr(shutil, "disk_usage", lambda _: real._replace(free=SPARE + 4 * MEGABYTE))
+    with pytest.raises(DownloadError) as refused:
+        desk.downloads.start(second, second.advised)
+    assert refused.value.key == "hub.errors.disk_reserved"
+    desk.downloads.pause(job.id)
+    go_on(desk, hold)
+    held_second = desk.hub.hold("org/second", WEIGHTS, at=MEGABYTE // 2)
+    other = stands(desk, desk.downloads.start(second, second.advised), held_second)
+    with pytest.raises(DownloadError) as refused:
+        desk.downloads.resume(job.id)
+    assert refused.value.key == "hub.errors.disk_reserved"
+    held_second.release()
+    desk.done(other)
+    desk.downloads.resume(job.id)
+    desk.done(job)
 
 
 def test_going_on_asks_for_the_room_of_the_rest_only(

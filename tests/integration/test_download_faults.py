@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 
 from backend.errors import DownloadError
+from backend.hub import asking
 from backend.hub.jobs import Job
 from backend.text import LANGUAGES
 from tests.fakes.hub import ANY_FILE, INFO, LISTING, REVISIONS
@@ -209,13 +210,47 @@ def test_a_listing_that_no_hub_gives(desk: Desk, body: bytes) -> None:
 
 @BOTH_HUBS
 @pytest.mark.parametrize("status, key", [(500, "server_failed"), (429, "rate_limited")])
-def test_a_hub_that_can_not_list(desk: Desk, status: int, key: str) -> None:
+def test_a_hub_that_can_not_list(
+    desk: Desk, monkeypatch: pytest.MonkeyPatch, status: int, key: str
+) -> None:
+    """An hour's Retry-After is told, not waited for: a person looks at the page."""
+    monkeypatch.setattr(
+        "modelscope_hub._legacy_api.REPO_TREE_PAGE_RETRY_MAX_DELAY_SECONDS", 0
+    )  # up to eight seconds, three times
     desk.serve(CONTENT)
-    desk.hub.fault(MODEL, LISTING, status=status, retry_after=0)
+    desk.hub.fault(MODEL, LISTING, status=status, retry_after=3600 if status == 429 else 0)
     refused(desk, f"hub.errors.{key}")
+
+
+@BOTH_HUBS
+def test_an_odd_name_is_left_out_and_told(desk: Desk) -> None:
+    """A colon in the name of a note, and forty files could not be fetched."""
+    desk.hub.add(id=MODEL, files={"config.json": b"{}", "notes: draft.md": b"x", "end ": b"x"})
+    assert set(desk.plan().listing.left_out) == {"notes: draft.md", "end "}
+    desk.done(desk.start())
+    assert files_in(desk.target()) == {"config.json": b"{}"}
 
 
 @BOTH_HUBS
 def test_no_hub_at_the_address(desk: Desk) -> None:
     desk.settings.change(desk.name, endpoint="http://127.0.0.1:9", token=None, keep=False)
     assert "127.0.0.1:9" in str(refused(desk, "hub.errors.unreachable"))
+
+
+@BOTH_HUBS
+@pytest.mark.parametrize("fault", [{"stall_after": 0}, {"delay": 600}, {"rate": 20}])
+def test_a_hub_that_stalls_while_it_lists(
+    desk: Desk, monkeypatch: pytest.MonkeyPatch, fault: dict[str, float]
+) -> None:
+    """Hugging Face was asked without a time limit, and ModelScope three times a minute for each of
+    three questions: one mirror that took connections and said nothing kept "Show files" busy for
+    every window, for ever. A byte now and then is no answer either."""
+    monkeypatch.setattr(asking, "SECONDS", 0.5)
+    desk.serve(CONTENT)
+    for what in (LISTING, REVISIONS, INFO) if desk.name == "modelscope" else (LISTING,):
+        trouble = desk.hub.fault(MODEL, what, **fault)
+        error = refused(desk, "hub.errors.timed_out")
+        assert desk.hub.url in str(error) and trouble.hits
+        trouble.end()
+    monkeypatch.undo()
+    desk.plan()

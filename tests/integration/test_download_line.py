@@ -103,7 +103,7 @@ def test_a_hub_with_a_fault_of_its_own_is_asked_again(desk: Desk) -> None:
 def test_a_hub_with_a_fault_for_ever_is_given_up(desk: Desk) -> None:
     desk.serve(CONTENT)
     fault = desk.hub.fault(MODEL, WEIGHTS, status=500)
-    failed = desk.failed(desk.start(), "hub.errors.line_dead")
+    failed = desk.failed(desk.start(), "hub.errors.still_failing")
     assert fault.hits == 2, "as many tries as are allowed"
     assert weights(failed).state == "failed" and weights(failed).problem is not None
     assert sum(partials(failed).values()) == len(b"{}") and not desk.target().exists()

@@ -88,13 +88,14 @@ def test_a_whole_dataset_arrives(desk: Desk) -> None:
     assert files_in(folder) == dict(DATA_FILES)
     commit = commit_of(desk, repo.commit("master"))
     check_manifest(desk, folder, id=DATASET, licence="apache-2.0", commit=commit)
-    if desk.name == "huggingface":  # git knows the hash of large files only
-        assert {entry["checked"] for entry in desk.manifest(DATASET, "dataset")["files"]} == {
-            "size"
-        }
-        desk.says(done, "hub.jobs.verified_mixed", hashed=0, sized=4, unchecked=0)
+    if desk.name == "huggingface":  # it tells the SHA-256 of large files only
+        files = desk.manifest(DATASET, "dataset")["files"]
+        assert {entry["checked"] for entry in files} == {"git"}
+        desk.says(done, "hub.jobs.verified_mixed", hashed=0, git=4, sized=0, unchecked=0)
     else:
         desk.says(done, "hub.jobs.verified", count=4)
+        versions = {entry["revision"] for entry in desk.manifest(DATASET, "dataset")["files"]}
+        assert versions == {repo.commit("master")}, "of each file; of the whole it tells none"
 
 
 def test_a_file_without_a_hash_is_compared_by_size_and_says_so(desk: Desk) -> None:
@@ -103,7 +104,7 @@ def test_a_file_without_a_hash_is_compared_by_size_and_says_so(desk: Desk) -> No
     done = desk.done(desk.start())
     checked = {entry["path"]: entry["checked"] for entry in desk.manifest()["files"]}
     assert checked == {"config.json": "size", WEIGHTS: "sha256"}
-    desk.says(done, "hub.jobs.verified_mixed", hashed=1, sized=1, unchecked=0)
+    desk.says(done, "hub.jobs.verified_mixed", hashed=1, git=0, sized=1, unchecked=0)
     check_manifest(
         desk,
         desk.target(),

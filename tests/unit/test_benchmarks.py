@@ -4,15 +4,17 @@ from __future__ import annotations
 
 import json
 import sys
+from datetime import datetime
 from itertools import islice
 from pathlib import Path
 from types import SimpleNamespace
+from typing import Any
 
 import pytest
 
 from backend.workspace import Workspace
 from benchmarks import data_by_medtune, data_lengths, data_pages, data_rows, downloads
-from benchmarks.common import Result, at_most, at_most_times, shown_beside, table
+from benchmarks.common import Result, at_most, at_most_times, broken, shown_beside, table
 from benchmarks.data_processes import Spent, in_turns, ratio, timed, weighed
 from benchmarks.run_all import Measure, benchmarks, main, run, write
 
@@ -33,9 +35,11 @@ def test_the_table_has_aligned_columns_in_any_script() -> None:
     assert lines[2].index("≤") + 2 == lines[3].index("≤")
 
 
-def test_a_benchmark_that_fails_is_named_and_the_others_go_on(
+def test_a_benchmark_that_fails_is_a_row_and_the_others_go_on(
     capsys: pytest.CaptureFixture[str],
 ) -> None:
+    """It left no row, so that the file looked as if all promises held."""
+
     def find(name: str) -> Measure:
         def measure() -> list[Result]:
             if name == "broken":
@@ -44,25 +48,48 @@ def test_a_benchmark_that_fails_is_named_and_the_others_go_on(
 
         return measure
 
-    results, failed = run(["first", "broken", "last"], find)
-    assert [result.name for result in results] == ["first", "last"]
-    assert failed == ["broken"]
+    results = run(["first", "broken", "last"], find)
+    held = [(one.name, one.holds) for rows in results.values() for one in rows]
+    assert held == [("first", True), ("broken came to an end", False), ("last", True)]
     assert "the server never got ready" in capsys.readouterr().err
 
 
 def test_the_file_is_a_list_with_the_agreed_fields(tmp_path: Path) -> None:
-    write([at_most_times("start", 1, "s", 2, 1.4)], tmp_path / "latest.json")
-    assert json.loads((tmp_path / "latest.json").read_text(encoding="utf-8")) == [
-        {
-            "name": "start",
-            "value": 1,
-            "unit": "s",
-            "baseline": 2,
-            "ratio": 0.5,
-            "goal": "≤ 1.4 ×",
-            "holds": True,
-        }
-    ]
+    write({"startup": [at_most_times("start", 1, "s", 2, 1.4)]}, tmp_path / "new", ["startup"])
+    (row,) = rows_in(tmp_path / "new")
+    assert datetime.fromisoformat(row.pop("measured")).tzinfo
+    assert row == {
+        "benchmark": "startup",
+        "name": "start",
+        "value": 1,
+        "unit": "s",
+        "baseline": 2,
+        "ratio": 0.5,
+        "goal": "≤ 1.4 ×",
+        "holds": True,
+    }
+
+
+def test_one_benchmark_alone_leaves_the_others_rows_in_the_file(tmp_path: Path) -> None:
+    """``make bench ARGS=startup`` threw away what an hour of the others had measured."""
+    file, known = tmp_path / "latest.json", ["downloads", "startup"]
+    old = {
+        "startup": [at_most("start", 1, "s", 2)],
+        "downloads": [at_most("fetch", 3, "s", 4)],
+        "gone": [at_most("of a module that is no more", 3, "s", 4)],
+    }
+    write(old, file, [*known, "gone"])
+    write({"startup": [broken("startup")]}, file, known)
+    assert [row["name"] for row in rows_in(file)] == ["fetch", "startup came to an end"]
+    for damaged in ("{", "{}", "[1]", '[{"name": "of a time without names of benchmarks"}]'):
+        file.write_text(damaged)
+        write(old, file, known)
+        assert [row["name"] for row in rows_in(file)] == ["fetch", "start"]
+
+
+def rows_in(file: Path) -> list[dict[str, Any]]:
+    rows: list[dict[str, Any]] = json.loads(file.read_text(encoding="utf-8"))
+    return rows
 
 
 def test_a_download_that_is_too_slow_fails_where_both_check_the_same() -> None:
@@ -155,9 +182,10 @@ def test_a_small_disk_gets_a_smaller_file_and_says_so(
 
 def test_every_benchmark_is_found_and_an_unknown_one_refused() -> None:
     data = {"data_checks", "data_convert", "data_lengths", "data_pages"}
-    assert {"downloads", "startup", *data} <= set(benchmarks())
+    assert {"downloads", "quick_demo", "startup", *data} <= set(benchmarks())
     assert not {"data_by_medtune", "data_by_page", "data_processes", "data_rows"} & set(
         benchmarks()
     )
-    assert not {"bare_download", "common", "fetching", "run_all", "servers"} & set(benchmarks())
+    helpers = {"bare_download", "common", "fetching", "run_all", "servers", "trainings"}
+    assert not helpers & set(benchmarks())
     assert main(["no-such"]) == 2

@@ -139,7 +139,8 @@ def test_evidence_stands_in_the_lesson(check: str, faulty: Lesson) -> None:
 
 def test_every_row_check_has_a_fault_here() -> None:
     across = {"exact_duplicate", "near_duplicate", "same_question", "evaluation_overlap"}
-    assert {check for check, _ in FAULTS} == {check.id for check in CHECKS} - across
+    read = {"duplicate_keys", "not_numbers"}  # of the file, not of a lesson
+    assert {check for check, _ in FAULTS} == {check.id for check in CHECKS} - across - read
 
 
 # --- No false alarms ----------------------------------------------------------------------------
@@ -200,16 +201,74 @@ def test_both_answers_of_a_pair_need_their_tags_right() -> None:
     assert mended.pair == Pair(pair.chosen, output_of(REASONING, ANSWER))
 
 
-def test_earlier_answers_may_have_reasoning_or_none() -> None:
-    turns = (
-        Turn("user", QUESTION),
-        Turn("assistant", ANSWER),
-        Turn("user", "And then?"),
-        Turn("assistant", output_of(REASONING, ANSWER)),
-        Turn("user", "And in the end?"),
-        Turn("assistant", output_of(REASONING, "The patient can go home after three days.")),
-    )
-    assert found(Lesson(turns)) == set()
+def talk(*outputs: str, question: str = QUESTION) -> Lesson:
+    """A conversation with these answers."""
+    asked = (question, f"And then? {QUESTION}", f"And in the end? {QUESTION}")
+    turns = [
+        turn
+        for words, output in zip(asked, outputs, strict=False)
+        for turn in (Turn("user", words), Turn("assistant", output))
+    ]
+    return Lesson(tuple(turns))
+
+
+LAST = output_of(REASONING, "The patient can go home after three days.")
+
+
+@pytest.mark.parametrize(
+    ("checks", "output"),
+    [
+        ({"no_reasoning"}, ANSWER),
+        ({"refusal"}, output_of(REASONING, "I'm sorry, but I can't help with that.")),
+        ({"boilerplate"}, output_of("I am ChatGPT and think so anyway.", ANSWER)),
+        ({"repetition"}, output_of("It may be a cyst, or it may not be one. " * 12, ANSWER)),
+        ({"very_short"}, output_of(REASONING, "Cyst")),
+        ({"think_typo"}, f"<think>\n{REASONING}\n<think>\n\n{ANSWER}"),
+        ({"think_unclosed"}, f"<think>\n{REASONING}\n{ANSWER}"),
+        ({"think_misplaced"}, f"{ANSWER}<think>{REASONING}</think>"),
+        ({"empty_think"}, output_of(" ", ANSWER)),
+        ({"empty_answer_after_think"}, output_of(REASONING, " ")),
+    ],
+)
+@pytest.mark.parametrize("place", [0, 1])
+def test_every_answer_of_a_conversation_is_looked_at(
+    checks: set[str], output: str, place: int
+) -> None:
+    """LLaMA-Factory trains on every answer, and puts an empty think block before each that has no
+    tags. Only the last one was looked at: a conversation whose first answer refused was taught as
+    if nothing were wrong.
+    """
+    outputs = [output_of(REASONING, ANSWER)] * 2
+    outputs[place] = output
+    one = talk(*outputs, LAST)
+    assert found(one) == checks
+    for finding in findings(one):
+        assert (finding.part, finding.answer) == ("row", place + 1)
+        assert finding.sentence("en").startswith(f"Answer {place + 1} of the conversation: ")
+        assert finding.evidence in output
+    assert {finding.answer for finding in findings(talk(LAST, LAST, output))} == {0}
+
+
+def test_an_answer_is_compared_with_its_own_question() -> None:
+    chinese = output_of(REASONING_ZH, "应当首先检查肿块是否坚硬、固定或持续增大，再决定是否转诊。")
+    assert found(talk(LAST, chinese)) == {"mixed_language"}
+    assert found(talk(chinese, question=QUESTION_ZH)) == set()
+
+
+def test_the_reasoning_of_every_answer_is_closed() -> None:
+    typo = f"<think>\n{REASONING}\n<think>\n\n{ANSWER}"
+    mended = remedied(talk(typo, typo, LAST), ["think_typo"])
+    assert [turn.content for turn in mended.turns[1::2]] == [
+        *[output_of(REASONING, ANSWER)] * 2,
+        LAST,
+    ]
+
+
+def test_earlier_answers_of_a_pair_are_only_read() -> None:
+    """Of a preference pair nothing but the two answers is trained on."""
+    turns = talk(ANSWER, LAST).turns[:-1]
+    pair = Pair(LAST, output_of(REASONING, "Nobody knows."))
+    assert found(Lesson(turns, pair=pair)) == set()
 
 
 def test_all_turns_and_the_system_prompt_are_looked_at() -> None:
@@ -219,10 +278,10 @@ def test_all_turns_and_the_system_prompt_are_looked_at() -> None:
         *lesson().turns,
     )
     one = Lesson(turns, system="You are helpful.\u200b")
-    assert found(one) == {"pii_phone", "think_misplaced", "control_characters"}
+    assert found(one) == {"pii_phone", "think_unclosed", "control_characters"}
     assert {(one.check, one.part) for one in findings(one)} == {
         ("control_characters", "system"),
-        ("think_misplaced", "answer"),
+        ("think_unclosed", "row"),
         ("pii_phone", "question"),
     }
 

@@ -19,7 +19,7 @@ from backend.data import studies, tasks
 from backend.data.checks.registry import CHECKS
 from backend.data.desk import Desk
 from backend.data.drafts import Draft, read_draft
-from backend.data.look import ALL, BY_HAND, FOUND, LEFT_OUT, UNUSABLE, Look
+from backend.data.look import ALL, BY_HAND, FOUND, LEFT_OUT, UNUSABLE, Look, request_of
 from backend.data.meaning.mapping import ColumnMap, Role, Shape
 from backend.data.reading import beginning
 from backend.data.recipe import Cutoff
@@ -75,7 +75,9 @@ def faulty_rows() -> list[Any]:
 def study_now(workspace: Workspace, look: Look) -> None:
     """The study that the desk would start, made in this process."""
     assert look.columns is not None
-    asked = Request(look.path, look.columns, look.evaluation).asked(workspace.cache)
+    request = request_of(look)
+    assert request is not None
+    asked = request.asked(workspace.cache)
     folder = studies._folder(workspace, asked)
     folder.mkdir(parents=True, exist_ok=True)
     write_json(folder / TASK, asked)
@@ -133,6 +135,34 @@ def test_a_decision_needs_no_new_study(workspace: Workspace, desk: Desk) -> None
     look = desk.look(ID)
     assert look.selection is not None and before.selection is not None
     assert look.selection.counts() == before.selection.counts()
+
+
+def test_another_mask_compares_the_rows_anew(workspace: Workspace, desk: Desk) -> None:
+    """Rows that are the same once they are masked are duplicates only while they are. The page
+    shows what is known of them meanwhile, and a change of mind ends the study that it began.
+    """
+    rows = medical_rows(6)
+    for place, phone in ((1, "13812345678"), (4, "13987654321")):
+        rows[place] = {**rows[1], "Response": f"Call {phone}, then take Remedy 1."}
+    put(workspace, rows)
+    masked = studied(workspace, desk)
+    assert masked.study is not None and masked.study.twin.tolist() == [0, 0, 0, 0, 2, 0]
+    assert masked.study.checks_of(4) == ["pii_phone", "exact_duplicate"]
+    desk.change(ID, lambda draft: draft.decide(draft.decisions.choose("pii_phone", False)))
+    between = desk.begin(desk.look(ID))
+    assert between.task is not None and between.task.state is TaskState.RUNNING
+    assert between.study is not None and between.study.found("pii_phone").sum() == 2
+    desk.change(ID, Draft.undo)
+    again = desk.look(ID)
+    assert again.task == masked.task and again.study is not None
+    desk.change(ID, lambda draft: draft.decide(draft.decisions.choose("pii_phone", False)))
+    desk.change(ID, lambda draft: draft.decide(draft.decisions.choose("pii_email", False)))
+    desk.begin(desk.look(ID))
+    assert read_task(between.task.folder) is None, "nobody waits for it any more"
+    study_now(workspace, desk.look(ID))
+    spared = desk.look(ID)
+    assert spared.study is not None and spared.task != masked.task
+    assert spared.study.checks_of(4) == ["pii_phone", "same_question"]
 
 
 def test_a_study_whose_files_are_gone(workspace: Workspace, desk: Desk) -> None:
@@ -430,7 +460,9 @@ def test_a_draft_whose_evaluation_file_vanished(workspace: Workspace, desk: Desk
     desk.change(ID, lambda draft: replace(draft, evaluation="exam.json"))
     (workspace.raw_datasets / "exam.json").unlink()
     look = desk.look(ID)
-    assert (look.evaluation, look.recipe.evaluation) == (None, "")
+    assert look.evaluation is None and look.evaluation_gone
+    with pytest.raises(DataError, match="“exam.json” is not there any more"):
+        _ = look.recipe
     assert look.draft.evaluation == "exam.json", "it may come back"
     assert studied(workspace, desk).selection is not None
 
@@ -480,7 +512,9 @@ def test_old_studies_are_cleared_but_not_the_one_that_is_asked_for(
     look = studied(workspace, desk)
     assert look.task is not None and look.columns is not None
     others = [finished(workspace, f"other-{number}") for number in range(KEPT + 4)]
-    again = start_study(workspace, Request(look.path, look.columns))
+    request = request_of(look)
+    assert request is not None
+    again = start_study(workspace, request)
     assert again.state is TaskState.DONE
     assert sum(folder.exists() for folder in others) == KEPT - 1
 

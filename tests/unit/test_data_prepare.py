@@ -61,7 +61,8 @@ def plan_of(
     """What ``prepare_now`` makes of a file, to be prepared in another way."""
     reader = RowReader.open(source, cache=workspace.cache)
     recipe = recipe or Recipe(columns_of(reader))
-    found = obtain_study(workspace, Request(source, recipe.columns), quiet)
+    request = Request(source, recipe.columns, mended=recipe.decisions.mended)
+    found = obtain_study(workspace, request, quiet)
     return Plan(source, reader.stamp, recipe, chosen, found)
 
 
@@ -124,13 +125,65 @@ def test_a_row_says_what_it_teaches(workspace: Workspace, tmp_path: Path) -> Non
     assert rows_in(workspace) == [[expected], [], []]
 
 
+DAMAGED = "Remedy 1 — twice a day — helps."
+ALIKE = {
+    "a telephone number": ("Ring 13812345678 if it bleeds.", "Ring 13987654321 if it bleeds."),
+    "a record number": ("MRN: 00482913 has it too.", "MRN: 55190022 has it too."),
+    "an address": ("Write to li.na@example.org then.", "Write to w.wang@example.com then."),
+    "an invisible character": ("It bleeds\u200b often.", "It bleeds often."),
+    "a wrong encoding": (DAMAGED.encode().decode("cp1252"), DAMAGED),
+}
+
+
+@pytest.mark.parametrize("kind", ALIKE)
+def test_rows_are_compared_as_they_are_taught(
+    workspace: Workspace, tmp_path: Path, kind: str
+) -> None:
+    """Two rows that differed in a telephone number only were no duplicates; masked, they became one
+    and the same text, which was taught twice or stood on both sides of the split.
+    """
+    rows: list[dict[str, str]] = medical_rows(20)
+    for number, words in enumerate(ALIKE[kind]):
+        rows[number * 11] = {**medical_row(90), "Response": words}
+    made = prepare_now(workspace, source_of(tmp_path, rows), PrepareSettings("x", 0.4))
+    train, validation, left_out = rows_in(workspace)
+    outputs = [one["output"] for one in train + validation]
+    assert len(set(outputs)) == len(outputs) == 19
+    assert left_out == [{"row": 12, "why": "by_check", "checks": ["exact_duplicate"]}]
+    assert made.report.checks["exact_duplicate"].rows == 1
+
+
+@pytest.mark.parametrize("kind", ALIKE)
+@pytest.mark.parametrize("seed", range(6))
+def test_questions_that_become_one_stay_on_one_side(
+    workspace: Workspace, tmp_path: Path, kind: str, seed: int
+) -> None:
+    """The same in questions: what was one once it was masked or repaired had groups of its own, so
+    that the model was validated on questions that it was taught.
+    """
+    rows: list[dict[str, str]] = medical_rows(4)
+    for number, words in enumerate(ALIKE[kind]):
+        asked = f"What is done about this? {words}"
+        rows.append({**medical_row(90 + number), "Question": asked})
+    prepare_now(workspace, source_of(tmp_path, rows), PrepareSettings("x", 0.34, seed))
+    train, validation, _ = rows_in(workspace)
+    assert len(train) + len(validation) == 6 and validation
+    assert not {one["instruction"] for one in train} & {one["instruction"] for one in validation}
+
+
 def test_same_input_and_recipe_give_the_same_bytes(tmp_path: Path) -> None:
-    path = source_of(tmp_path, [*medical_rows(60), {"Question": 1}])
+    """All of them: report and card had the time and the place in them, so that two people could not
+    tell whether they have the same dataset.
+    """
     made = []
     for name in ("one", "two"):
         workspace = Workspace.open(tmp_path / name)
-        folder = prepare_now(workspace, path, PrepareSettings("x", 0.2)).folder
-        made.append([(folder / file).read_bytes() for file in FILES[:3]])
+        path = source_of(workspace.raw_datasets, [*medical_rows(60), {"Question": 1}])
+        prepared = prepare_now(workspace, path, PrepareSettings("x", 0.2))
+        os.utime(prepared.folder / "report.json", (0, 0) if name == "one" else None)
+        made.append([(prepared.folder / file).read_bytes() for file in FILES])
+        assert prepared.report.source == "datasets/raw/source.json"
+        assert (prepared.created == "1970-01-01T00:00:00+00:00") is (name == "one")
     assert made[0] == made[1] and all(made[0])
 
 

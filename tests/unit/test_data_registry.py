@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import multiprocessing
+import shutil
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -87,6 +88,12 @@ def test_a_report_survives_the_disk(report: Report) -> None:
 
 def test_rows_left_out_are_counted_over_all_reasons() -> None:
     assert FULL.left_out_rows == 6
+
+
+def test_a_folder_deleted_under_a_running_page_has_no_datasets(workspace: Workspace) -> None:
+    """Every refresh of the page then ended in a traceback, until MedTune was started again."""
+    shutil.rmtree(workspace.prepared_datasets)
+    assert list_prepared(workspace) == prepared_folders(workspace) == []
 
 
 # --- dataset_info.json ----------------------------------------------------------------------------

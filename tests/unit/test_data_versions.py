@@ -9,15 +9,20 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from backend.data.checks.registry import CHECKS
 from backend.data.decisions import Decisions
+from backend.data.meaning.mapping import ColumnMap, Role, Shape
 from backend.data.recipe import Cutoff, PrepareSettings, Recipe
 from backend.data.registry import list_prepared
-from backend.data.versions import compare, delete_version, users_of_prepared
+from backend.data.versions import _flat, compare, delete_version, users_of_prepared
 from backend.errors import DataError
 from backend.files import write_json
+from backend.text import LANGUAGES
 from backend.training import layout
 from backend.workspace import Workspace
 from tests.fakes.prepared_datasets import COLUMNS, Record, put_prepared, record
+from ui.components.prepared_shelf import _change
+from ui.components.setting_words import setting_name
 
 LONG_AGO = "2026-01-01T00:00:00+00:00"
 
@@ -104,17 +109,63 @@ def test_settings_that_differ(workspace: Workspace) -> None:
         settings=PrepareSettings("new", 0.25, seed=7),
         source_sha256="b" * 64,
     )
-    assert compare(workspace, "old", "new").settings == (
-        ("cutoff.model", "–", "org/model"),
-        ("cutoff.template", "–", "deepseekr1"),
-        ("cutoff.tokens", "–", "2048"),
-        ("decisions.excluded", "3, 7", "–"),
-        ("decisions.remedies.pii_name", "–", "True"),
-        ("decisions.remedies.refusal", "True", "False"),
-        ("evaluation", "–", "exam.json"),
-        ("seed", "42", "7"),
+    differing = compare(workspace, "old", "new").settings
+    assert [(one.name, one.old, one.new) for one in differing] == [
+        ("cutoff.model", None, "org/model"),
+        ("cutoff.template", None, "deepseekr1"),
+        ("cutoff.tokens", None, 2048),
+        ("decisions.excluded", [3, 7], []),
+        ("decisions.remedies.pii_name", None, True),
+        ("decisions.remedies.refusal", True, False),
+        ("evaluation", "", "exam.json"),
+        ("seed", 42, 7),
         ("source_sha256", "a" * 64, "b" * 64),
+    ]
+    said = [_change(one, "en") for one in differing]
+    assert [(one.label, one.before, one.after) for one in said][3:7] == [
+        ("Rows left out by hand", "3, 7", "–"),
+        ("Acted on: Names of patients", "as advised", "yes"),
+        ("Acted on: Refusals", "yes", "no"),
+        ("Evaluation file", "–", "exam.json"),
+    ]
+
+
+@pytest.mark.parametrize("language", LANGUAGES)
+def test_every_setting_has_a_name_in_words(language: str) -> None:
+    """The page named them as the file does, "decisions.remedies.pii_name", in both languages."""
+    every = {role: ("x",) for role in Role}
+    recipe = Recipe(
+        ColumnMap(Shape.CHOICE, every),
+        Decisions({check.id: True for check in CHECKS}),
+        cutoff=Cutoff("org/model", "deepseekr1", 2048),
     )
+    names = [*_flat({**PrepareSettings("x").to_json(), **recipe.to_json()})]
+    names += ["source", "source_sha256"]
+    for name in set(names) - {"name"}:
+        said = setting_name(language, name)
+        assert said and "data." not in said and said != name
+
+
+def test_two_long_lists_show_where_they_differ(workspace: Workspace) -> None:
+    """Only the first twenty were shown: two lists that differ after them looked the same."""
+    many = frozenset(range(1, 2001))
+    for name, rows in (("old", many | {7001}), ("new", many - {1900} | {7002})):
+        recipe = Recipe(COLUMNS, Decisions(excluded=rows))
+        put_prepared(workspace, name, recipe=recipe)
+    (one,) = compare(workspace, "old", "new").settings
+    assert (one.old, one.new) == ([1900, 7001], [7002])
+
+
+def test_rows_that_only_one_has_are_shown(workspace: Workspace) -> None:
+    """The page has had a place for them that was never filled."""
+    put_prepared(workspace, "old", records(1, 1, 2, 3), records(*range(10, 20)))
+    put_prepared(workspace, "new", records(1, 4))
+    found = compare(workspace, "old", "new")
+    asked = [str(records(number)[0]["instruction"]) for number in (1, 2, 3, 10, 11)]
+    assert found.examples_old == tuple(asked)
+    assert found.examples_new == (str(records(4)[0]["instruction"]),)
+    (workspace.prepared_datasets / "new" / "data.jsonl").write_text("changed by hand\n" * 2)
+    assert compare(workspace, "old", "new").examples_new == ("changed by hand",) * 2
 
 
 def test_a_long_list_is_shown_in_part(workspace: Workspace) -> None:
@@ -122,9 +173,10 @@ def test_a_long_list_is_shown_in_part(workspace: Workspace) -> None:
     decisions = Decisions(excluded=frozenset(range(1, 10_001)))
     put_prepared(workspace, "old")
     put_prepared(workspace, "new", recipe=Recipe(COLUMNS, decisions))
-    ((name, before, after),) = compare(workspace, "old", "new").settings
-    assert (name, before) == ("decisions.excluded", "–")
-    assert after == ", ".join(map(str, range(1, 21))) + " …"
+    ((one),) = compare(workspace, "old", "new").settings
+    change = _change(one, "en")
+    assert (one.name, change.before) == ("decisions.excluded", "–")
+    assert change.after == ", ".join(map(str, range(1, 21))) + " … and 9,980 more"
 
 
 @pytest.mark.parametrize("pair", [("x", "gone"), ("gone", "x")])

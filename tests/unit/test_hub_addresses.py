@@ -30,7 +30,15 @@ def parsed(typed: str, **more: object) -> Repository:
             Repository("modelscope", "dataset", "FreedomIntelligence/medical-o1-reasoning-SFT"),
         ),
         (
-            "https://modelscope.cn/models/Qwen/Qwen3-0.6B/files?version=master",
+            "https://modelscope.cn/models/Qwen/Qwen3-0.6B/files?version=v1.0",
+            Repository("modelscope", "model", "Qwen/Qwen3-0.6B", "v1.0"),
+        ),
+        (
+            "https://www.modelscope.cn/models/Qwen/Qwen3-0.6B/file/view/v1.0/a%2Fb.json?status=1",
+            Repository("modelscope", "model", "Qwen/Qwen3-0.6B", "v1.0"),
+        ),
+        (
+            "https://www.modelscope.cn/models/Qwen/Qwen3-0.6B/files",
             Repository("modelscope", "model", "Qwen/Qwen3-0.6B"),
         ),
         (
@@ -71,12 +79,21 @@ def test_a_mirror_of_the_persons_own() -> None:
         "https://modelscope.cn",
         "https://[::1",
         "https://modelscope.cn/models/../../x/y",
+        "https://modelscope.cn/models/org/name/files?version=../../x",
     ],
 )
 def test_what_names_no_repository(typed: str) -> None:
     with pytest.raises(DownloadError) as caught:
         parsed(typed)
     assert caught.value.key == "hub.errors.address_bad"
+
+
+def test_two_sites_of_one_name_are_two() -> None:
+    """An address of modelscope.ai was asked for at modelscope.cn, which has other repositories."""
+    typed = "https://www.modelscope.ai/models/org/name"
+    with pytest.raises(DownloadError, match="modelscope.ai"):
+        parsed(typed)
+    assert parsed(typed, hosts={"modelscope.ai": "modelscope"}).id == "org/name"
 
 
 def test_a_page_of_another_site_is_named() -> None:

@@ -10,10 +10,11 @@ import pytest
 
 from backend.hub import catalogue
 from backend.hub.catalogue import CatalogueError, CatalogueModel, MemoryNeeds, Shape
-from backend.hub.catalogue_memory import TRAINED_TOKENS
+from backend.hub.catalogue_memory import TRAINED_TOKENS, lora_memory
 from backend.hub.catalogue_reader import FILE, content, read_datasets, read_models
 from backend.hub.repository import HUBS, RemoteFile, checked_files
 from backend.library.templates import template_names
+from backend.training.presets import list_presets
 
 GB = 1_000_000_000
 
@@ -254,6 +255,23 @@ def test_chatting_needs_least_and_quantising_saves(model: CatalogueModel) -> Non
     needs = catalogue.memory(model)
     assert model.parameters * 2 < needs.chat < needs.lora
     assert needs.qlora < needs.lora
+
+
+def test_the_preset_for_8_gb_fits_on_8_gb() -> None:
+    """It once cut rows at 2,048 tokens, for which the catalogue beside it named 8.8 GB: more than
+    such a card has."""
+    (values,) = (one.values for one in list_presets() if one.name == "r1_1p5b_lora_8gb")
+    model = named("DeepSeek-R1-Distill-Qwen-1.5B")
+    batch = values["per_device_train_batch_size"]
+
+    def needed(tokens: int) -> int:
+        return lora_memory(model, rank=values["lora_rank"], tokens=batch * tokens)
+
+    card = 8 * 2**30
+    assert needed(values["cutoff_len"]) < 0.95 * card, "a desktop needs some of it, too"
+    assert needed(2048) > card
+    same = lora_memory(model, rank=16, tokens=TRAINED_TOKENS)
+    assert catalogue.memory(model).lora == same
 
 
 def test_memory_by_hand_for_a_tiny_shape() -> None:

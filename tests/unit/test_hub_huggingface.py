@@ -141,3 +141,33 @@ def test_a_pause_that_the_hub_asks_for(
     with pytest.raises(Transient) as limited:
         fetch(lambda _: httpx.Response(429, headers={"Retry-After": said}))
     assert limited.value.key == "hub.errors.rate_limited" and limited.value.retry_after == waited
+
+
+def test_a_listing_is_not_waited_for_without_end(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The client's session has no time limit, and a listing was asked for without one."""
+    limits: list[float] = []
+
+    def answer(request: httpx.Request) -> httpx.Response:
+        limits.append(request.extensions["timeout"]["read"])
+        raise httpx.ReadTimeout("silence", request=request)
+
+    with httpx.Client(transport=httpx.MockTransport(answer), timeout=None) as session:
+        for module in ("huggingface_hub", "huggingface_hub.hf_api"):
+            monkeypatch.setattr(f"{module}.get_session", lambda: session)
+        with pytest.raises(Transient) as silent:
+            HuggingFace("https://hub.example", "").listing(REPOSITORY)
+    assert silent.value.key == "hub.errors.timed_out" and set(limits) == {20.0}
+
+
+def test_a_small_file_with_another_content_is_not_taken(
+    fetch: Callable[..., list[int]], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Of files without a SHA-256 only the size was compared; git's name of the content is there."""
+    monkeypatch.setattr("time.sleep", lambda _: None)
+    name = hashlib.sha1(b"blob %d\0" % len(CONTENT) + CONTENT).hexdigest()
+    small = RemoteFile(FILE.path, FILE.size, None, name)
+    assert fetch(whole, file=small)
+    (tmp_path / FILE.path).unlink()
+    with pytest.raises(DownloadError) as refused:
+        fetch(lambda _: httpx.Response(200, content=CONTENT[::-1]), file=small)
+    assert refused.value.key == "hub.errors.hash_differs" and not (tmp_path / FILE.path).exists()

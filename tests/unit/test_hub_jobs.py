@@ -12,7 +12,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from backend.errors import DownloadError
+from backend.hub.downloads import Downloads
 from backend.hub.jobs import (
+    FILES,
     JOB,
     OUTCOME,
     PROCESS,
@@ -30,10 +32,13 @@ from backend.hub.jobs import (
     read_request,
 )
 from backend.hub.repository import HUBS, HubName, Kind, Listing, Repository
+from backend.hub.settings import HubSettings
 from backend.processes import ProcessId
+from backend.text import text
 from backend.workspace import Workspace, check_name
 from tests.fakes.hub_folders import GONE, REPOSITORY, put, request, this_process
 from ui.components.download_jobs import job_cards
+from ui.html import duration
 
 # Names ------------------------------------------------------------------------------------------
 
@@ -136,6 +141,41 @@ def test_a_file_of_unknown_size_counts_with_what_has_come() -> None:
     assert (job.received, job.total, job.seconds_left) == (37, 107, 7.0)
 
 
+def test_each_file_tells_its_speed_and_the_time_left(workspace: Workspace) -> None:
+    folder = workspace.downloads / request(workspace).id
+    entry = {"received": 40, "state": "fetching", "speed": 5.0}
+    put(folder, PROGRESS, {"speed": 5.0, "files": {"a/b.json": entry}})
+    put(folder, PROCESS, this_process())
+    job = read_job(folder)
+    assert job is not None and (job.files[0].speed, job.files[0].seconds_left) == (5.0, 12.0)
+    assert (job.files[1].speed, job.files[1].seconds_left) == (None, None)
+    for language, word in (("en", "left"), ("zh", "剩余")):
+        assert word in text(language, "hub.jobs.rate", speed="", left="")
+        words = text(language, "hub.jobs.rate", speed="5 B", left=duration(12.0))
+        files = str(job_cards([job], language)).partition("<details")[2]
+        assert files.count(words) == 1, files
+    put(folder, PROCESS, GONE)
+    dead = read_job(folder)
+    assert dead is not None and dead.files[0].speed is None
+
+
+@pytest.mark.parametrize("key", ["disk_filled", "not_writable", "still_limited"])
+def test_why_a_download_failed_is_on_its_card(workspace: Workspace, key: str) -> None:
+    """With what the line did before, which was not shown of one that had failed."""
+    folder = workspace.downloads / request(workspace).id
+    problem = {"key": f"hub.errors.{key}", "params": {"reason": "quota", "path": "a/b.json"}}
+    why = {"key": "hub.errors.timed_out", "params": {"endpoint": "https://slow.example"}}
+    entry = {"received": 40, "state": "waiting", "problem": why, "breaks": 3}
+    put(folder, OUTCOME, {"state": "failed", "problem": problem})
+    put(folder, PROGRESS, {"speed": 0.0, "files": {"a/b.json": entry}})
+    job = read_job(folder)
+    assert job is not None and job.state is JobState.FAILED and job.problem is not None
+    for language in ("en", "zh"):
+        card = str(job_cards([job], language))
+        assert job.problem.sentence(language) in card and "https://slow.example" in card
+        assert 'data-action="retry"' in card and 'data-action="delete"' in card
+
+
 @pytest.mark.parametrize("speed", [None, 0.0, -3.0, 5e-324])
 def test_without_speed_nobody_knows_how_long_it_takes(speed: float | None) -> None:
     job = job_of(FileProgress("a", 10**12), speed=speed)
@@ -186,3 +226,28 @@ def test_a_download_that_is_not_there(workspace: Workspace) -> None:
 def test_a_request_is_read_as_it_was_written(workspace: Workspace) -> None:
     asked = request(workspace)
     assert read_request(workspace.downloads / asked.id) == asked
+
+
+def test_what_a_damaged_download_left_can_be_seen_and_deleted(
+    workspace: Workspace, tmp_path: Path
+) -> None:
+    """Its request torn by a crash, a download was in no list any more, and its 15 GB stayed."""
+    whole = request(workspace)
+    torn = workspace.downloads / "torn-1"
+    (torn / FILES).mkdir(parents=True)
+    (torn / JOB).write_bytes(b'{"id": "torn-1", "cre')
+    (torn / FILES / "model.safetensors.incomplete").write_bytes(b"x" * 5000)
+    (workspace.downloads / "no-job").mkdir()
+    (workspace.downloads / "link").symlink_to(tmp_path)
+    downloads = Downloads(workspace, HubSettings(tmp_path / "hubs.json"))
+    (left,) = downloads.remains()
+    assert left.id == "torn-1" and left.on_disk > 5000
+    for language, words in (("en", "5.0 kB"), ("zh", "残留")):
+        card = str(job_cards([], language, remains=[left]))
+        assert words in card and 'data-action="remove"' in card and 'data-state="damaged"' in card
+    for other in (whole.id, "no-job", "link", "no-such", ".lock"):
+        with pytest.raises(DownloadError):
+            downloads.remove_remains(other)
+    downloads.remove_remains("torn-1")
+    assert not torn.exists() and downloads.remains() == []
+    assert [job.id for job in downloads.jobs()] == [whole.id]

@@ -126,3 +126,28 @@ def test_a_damaged_file_is_as_none(tmp_path: Path, content: str) -> None:
     (tmp_path / "hubs.json").write_text(content)
     settings = HubSettings(tmp_path / "hubs.json")
     assert settings.endpoint("modelscope") == DEFAULT_ENDPOINTS["modelscope"]
+
+
+@pytest.mark.parametrize("which", ["stat", "read_bytes"])
+def test_settings_that_can_not_be_read_stop_nothing(
+    settings: HubSettings, monkeypatch: pytest.MonkeyPatch, which: str
+) -> None:
+    """Started once as root, MedTune left a file that only root could read, and its next start ended
+    in a traceback. What is in the file is not lost by the next "Save" either."""
+    settings.change("modelscope", endpoint="https://mine.example", token=TOKEN, keep=True)
+
+    def locked(path: Path, *_: object, **__: object) -> None:
+        raise PermissionError(13, "Permission denied", str(path))
+
+    with monkeypatch.context() as patch:
+        patch.setattr(Path, which, locked)
+        anew = HubSettings(settings.file)
+    assert anew.endpoint("modelscope") == DEFAULT_ENDPOINTS["modelscope"]
+    assert anew.unreadable is not None
+    for language in ("en", "zh"):
+        sentence = anew.unreadable.sentence(language)
+        assert "Permission denied" in sentence and str(settings.file) in sentence
+    with pytest.raises(DownloadError) as refused:
+        anew.change("huggingface", endpoint="", token="other", keep=True)
+    assert refused.value.key == "hub.errors.settings_unreadable"
+    assert HubSettings(settings.file).token("https://mine.example") == TOKEN

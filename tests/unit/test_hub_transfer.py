@@ -5,6 +5,7 @@ from __future__ import annotations
 import errno
 import threading
 from collections.abc import Callable, Iterable, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +17,7 @@ from backend.hub.jobs import Patience
 from backend.hub.repository import Listing, RemoteFile, Repository
 from backend.hub.transfer import Board, Transfer, partial_size
 
+COMMIT = "89abcdef01" * 4
 BROKEN = "hub.errors.unreachable"
 
 
@@ -70,7 +72,7 @@ class Journey:
         self.board = Board(self.files)
         source = Repository("modelscope", "model", "org/name", "master")
         self.transfer = Transfer(
-            Listing(source, "the-commit", "", self.files),
+            Listing(source, COMMIT, "", self.files),
             client,
             staging=self.staging,
             target=self.target,
@@ -105,6 +107,21 @@ def test_the_speed_is_that_of_the_last_seconds() -> None:
         board.at("a", 3000 + 10 * second, came=10)
         speed = board.snapshot(100.0 + second)["speed"]
     assert speed == pytest.approx(10.0), "what came long ago does not count"
+
+
+def test_each_file_has_its_own_speed() -> None:
+    """With four files at once only their sum was told: which one was slow could not be seen."""
+    board = Board([one("a"), one("b"), one("c")])
+    board.at("a", 0, came=0)
+    board.at("b", 0, came=0)
+    board.snapshot(10.0)
+    board.at("a", 600, came=600)
+    board.at("b", 20, came=20)
+    told = board.snapshot(12.0)
+    speeds = {path: entry.get("speed") for path, entry in told["files"].items()}
+    assert speeds == {"a": 300.0, "b": 10.0, "c": None} and told["speed"] == 310.0
+    board.put("a", "done", received=600)
+    assert "speed" not in board.snapshot(13.0)["files"]["a"]
 
 
 def test_a_line_that_stands_has_no_speed_after_some_seconds() -> None:
@@ -168,7 +185,7 @@ def test_a_dead_line_is_given_up(tmp_path: Path) -> None:
     client = StumblingClient(a=[(400, broken()), *[(0, broken())] * 50])
     journey = Journey(tmp_path, client, [one()], tries=4)
     error = journey.fails()
-    assert (error.key, error.params) == ("hub.errors.line_dead", {"path": "a"})
+    assert error.key == "hub.errors.line_dead" and error.params["path"] == "a"
     assert len(client.asked) == 1 + 4
     told = journey.told("a")
     assert (told["state"], told["received"]) == ("failed", 400)
@@ -186,6 +203,55 @@ def test_the_same_bytes_again_are_no_progress(tmp_path: Path) -> None:
     client = Forgetful(a=[(700, broken())] * 50)
     error = Journey(tmp_path, client, [one()], tries=3).fails()
     assert error.key == "hub.errors.line_dead" and len(client.asked) == 4
+
+
+def test_a_file_that_began_anew_may_come_as_slowly_as_before(tmp_path: Path) -> None:
+    """8 GB had come when their hash was found wrong and they were thrown away. On a line that broke
+    every 100 MB the second pass was compared with the 8 GB of the first, never passed them within
+    nine breaks, and an advancing line was called dead."""
+
+    class ThrownAway(StumblingClient):
+        def fetch(self, *arguments: Any) -> None:
+            if len(self.asked) == 1:
+                (arguments[2] / "a.incomplete").unlink()
+            super().fetch(*arguments)
+
+    client = ThrownAway(a=[(900, broken()), *[(80, broken())] * 12])
+    journey = Journey(tmp_path, client, [one()], tries=3)
+    journey.transfer.run()
+    assert len(client.asked) == 14 and journey.told("a")["received"] == 1000
+
+
+def test_beginning_anew_again_and_again_is_given_up(tmp_path: Path) -> None:
+    """A hub that goes on every second time only brings bytes in each try, and never more."""
+
+    class Moody(StumblingClient):
+        def fetch(self, *arguments: Any) -> None:
+            if len(self.asked) % 2:
+                (arguments[2] / "a.incomplete").unlink(missing_ok=True)
+            super().fetch(*arguments)
+
+    client = Moody(a=[(350, broken())] * 50)
+    error = Journey(tmp_path, client, [one()], tries=3).fails()
+    assert error.key == "hub.errors.line_dead" and len(client.asked) < 10
+
+
+@pytest.mark.parametrize(
+    "error, key",
+    [
+        (Transient("hub.errors.rate_limited", retry_after=0.0), "still_limited"),
+        (Transient("hub.errors.server_failed", status=503), "still_failing"),
+        (Transient("hub.errors.timed_out", endpoint="https://hub.example"), "line_dead"),
+    ],
+)
+def test_what_is_given_up_says_why(tmp_path: Path, error: Transient, key: str) -> None:
+    """A hub that asked for a pause nine times was told as a line that would come back."""
+    journey = Journey(tmp_path, StumblingClient(a=[(0, error)] * 50), [one()], tries=2)
+    told = journey.fails()
+    assert told.key == f"hub.errors.{key}"
+    for language in ("en", "zh"):
+        sentence = told.sentence(language)
+        assert "a" in sentence and str(error.params.get("status", "")) in sentence
 
 
 def test_the_wait_doubles_up_to_its_limit(tmp_path: Path) -> None:
@@ -234,8 +300,26 @@ def test_small_files_come_first_and_all_are_of_one_commit(
     journey = Journey(tmp_path, client, files)
     journey.transfer.run()
     assert client.asked == ["unknown", "small", "big"]
-    assert {source.revision for source in client.sources} == {"the-commit"}
+    assert {source.revision for source in client.sources} == {COMMIT}
     assert {path.name for path in journey.staging.iterdir()} == {"big", "small", "unknown"}
+
+
+@pytest.mark.parametrize("pinned", [True, False])
+@pytest.mark.parametrize("hashed", [True, False])
+def test_two_halves_are_of_one_file(tmp_path: Path, pinned: bool, hashed: bool) -> None:
+    """ModelScope tells no commit. A download of "master" paused, the branch moved on, and resumed
+    put the end of the new file to the beginning of the old one: the size was right."""
+    client = StumblingClient()
+    file = RemoteFile("a", 1000, "0" * 64 if hashed else None)
+    journey = Journey(tmp_path, client, [file])
+    (journey.staging / "a.incomplete").write_bytes(b"x" * 900)
+    listing = journey.transfer._listing
+    commit = "0123456789" * 4 if pinned else "master"
+    journey.transfer._listing = replace(listing, commit=commit)
+    journey.board.snapshot(0.0)
+    journey.transfer.run()
+    came = journey.board.snapshot(1.0)["speed"]
+    assert came == (100.0 if pinned or hashed else 1000.0)
 
 
 def test_what_is_in_its_place_already_is_not_asked_for(tmp_path: Path) -> None:
@@ -286,3 +370,22 @@ def test_a_file_that_fails_ends_the_waiting_of_another(tmp_path: Path) -> None:
     assert journey.fails(OSError) is full
     assert journey.told("a")["state"] == "waiting" and journey.told("b")["state"] == "failed"
     assert journey.told("b")["problem"] is None, "the job says it"
+
+
+def test_a_fault_of_the_program_stops_the_others_too(tmp_path: Path) -> None:
+    """A client that raised what nobody had thought of let 15 GB of the other files come first."""
+    reached = threading.Event()
+
+    class Faulty(StumblingClient):
+        def fetch(self, *arguments: Any) -> None:
+            file, on_position = arguments[1], arguments[3]
+            if file.path == "a":
+                reached.wait(30)
+                raise ZeroDivisionError("nobody thought of this")
+            for position in range(1, 10**9):
+                on_position(position)
+                reached.set()
+
+    journey = Journey(tmp_path, Faulty(), [one("a", 1), one("b", 2)])
+    journey.fails(ZeroDivisionError)
+    assert journey.told("a")["state"] == "failed" and journey.told("b")["state"] == "waiting"

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
+import orjson
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -17,6 +18,7 @@ from backend.library.manifest import (
     Manifest,
     ManifestFile,
     local_manifest,
+    manifest_of,
     merged,
     read_manifest,
     write_manifest,
@@ -26,16 +28,18 @@ from backend.library.register import Register
 TEXT = st.text(st.characters(codec="utf-8"), max_size=12)
 NAMES = st.text(st.characters(codec="utf-8", exclude_characters="/\0\\:"), min_size=1, max_size=8)
 PATHS = st.lists(NAMES.filter(lambda name: name not in (".", "..")), min_size=1, max_size=3)
+SOURCES = st.fixed_dictionaries({name: TEXT for name in HubSource.__annotations__}) | (
+    st.fixed_dictionaries({"path": TEXT, "way": st.sampled_from(["copy", "link"])})
+)
 FILES = st.builds(
     ManifestFile,
     path=PATHS.map("/".join),
     size=st.integers(0, 2**50),
     sha256=st.text("0123456789abcdef", min_size=64, max_size=64),
-    checked=st.sampled_from(["sha256", "size", "none"]),
+    checked=st.sampled_from(["sha256", "git", "size", "none"]),
     modified_ns=st.integers(0, 2**62),
-)
-SOURCES = st.fixed_dictionaries({name: TEXT for name in HubSource.__annotations__}) | (
-    st.fixed_dictionaries({"path": TEXT, "way": st.sampled_from(["copy", "link"])})
+    damaged=st.booleans(),
+    source=st.none() | SOURCES,
 )
 MANIFESTS = st.builds(
     Manifest,
@@ -137,6 +141,29 @@ def test_merged_keeps_what_did_not_come_anew() -> None:
     assert both.source == LocalSource(path="/other", way="copy")
     assert [(file.path, file.size) for file in both.files] == [("a", 1), ("b", 2)]
     assert merged(None, new) is new
+
+
+def test_merged_keeps_where_each_file_is_from() -> None:
+    """Weights of the first revision and a tokenizer of the second in one folder: all was said to be
+    of the second, and with files of two hubs all of the one asked last."""
+    one, two = ManifestFile("a", 1, "1" * 64, "size", 1), ManifestFile("b", 1, "2" * 64, "size", 1)
+    both = merged(made(one, path="/first"), made(two, path="/second"))
+    assert both.source == LocalSource(path="/second", way="copy")
+    assert [file.source for file in both.files] == [LocalSource(path="/first", way="copy"), None]
+    third = merged(both, made(ManifestFile("c", 1, "3" * 64, "size", 1), path="/first"))
+    assert [file.source and cast(LocalSource, file.source)["path"] for file in third.files] == [
+        None,
+        "/second",
+        None,
+    ]
+    assert manifest_of(orjson.loads(orjson.dumps(third))) == third
+    again = merged(third, made(one, path="/third"))
+    assert [file.source is None for file in again.files] == [True, False, False]
+
+
+def test_a_manifest_of_an_earlier_version_is_read() -> None:
+    found = manifest_of(GOOD)
+    assert found is not None and found.files[0].source is None and not found.files[0].damaged
 
 
 def test_merged_keeps_what_was_agreed_to() -> None:

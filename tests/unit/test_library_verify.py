@@ -13,7 +13,7 @@ import pytest
 
 from backend.errors import LibraryError, WorkspaceError
 from backend.library import Kind, hashing, verify
-from backend.library.hashing import hash_file, hash_of
+from backend.library.hashing import git_blob, hash_file, hash_of
 from backend.library.importer import Importer
 from backend.library.manifest import (
     HubSource,
@@ -22,6 +22,7 @@ from backend.library.manifest import (
     read_manifest,
     write_manifest,
 )
+from backend.library.records import record_of
 from backend.library.verify import Verification, Verifier
 from backend.workspace import Workspace
 from tests.fakes.tiny_model import make_tiny_model
@@ -253,3 +254,37 @@ def test_an_unchanged_file_is_not_read_again(workspace: Workspace) -> None:
     assert hash_of(folder, "new.json") == hashlib.sha256(b"[5]").hexdigest()
     with pytest.raises(FileNotFoundError):
         hash_of(folder, "none.json")
+
+
+def test_git_names_a_content_like_git(tmp_path: Path) -> None:
+    """``echo 'test content' | git hash-object --stdin``, as in the book on git."""
+    (tmp_path / "a").write_bytes(b"test content\n")
+    assert git_blob(tmp_path / "a") == "d670460b4b4aece5915caf5c68d12f560a9fe3e4"
+
+
+def test_what_is_damaged_stays_marked(workspace: Workspace, tmp_path: Path) -> None:
+    """Also after a restart, for a file of a folder and for a single one with a note of its own."""
+    folder = fetched(workspace, train="[1]", test="[2]")
+    source = tmp_path / "loose.json"
+    source.write_text("[3]")
+    job = Importer(workspace).import_dataset(source)
+    assert job.wait(30) and job.state == "done"
+    places = {"org/data/train.json": folder / "train.json", "loose.json": job.target}
+    for place, path in places.items():
+        before = path.stat().st_mtime_ns
+        path.write_text("[9]")
+        os.utime(path, ns=(before, before))
+        assert said(checked(Verifier(workspace), "dataset", place))
+        record = record_of(workspace, path)
+        entry = record.file(path) if record else None
+        assert record is not None and entry is not None and entry.damaged
+        assert hash_of(record.folder, entry.path) == hashlib.sha256(b"[9]").hexdigest()
+        others = [file for file in record.manifest.files if file != entry]
+        assert not any(file.damaged for file in others)
+
+
+def test_a_mark_that_can_not_be_written(verifier: Verifier, model: Path) -> None:
+    """A disk that fails may be read-only: what was found is told all the same."""
+    (model / "config.json").write_bytes(b"x" * (model / "config.json").stat().st_size)
+    with patch.object(verify, "mark", side_effect=OSError("read-only")):
+        assert len(said(checked(verifier, "model", model.name))) == 1

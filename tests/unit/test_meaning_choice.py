@@ -8,7 +8,14 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from backend.data.meaning.choice import Option, Options, counts_from_one, options_of, right_of
+from backend.data.meaning.choice import (
+    Numbering,
+    Option,
+    Options,
+    numbering_of,
+    options_of,
+    right_of,
+)
 from backend.data.meaning.faults import Unusable
 
 FOUR = (Option("A", "One"), Option("B", "Two"), Option("C", "Three"), Option("D", "Four"))
@@ -142,7 +149,7 @@ def test_a_number_that_is_an_options_own_text_is_that_option() -> None:
     """ "How many? 1, 2, 3" with the answer "2" means the option 2, not the third one."""
     options = options_of([["1", "2", "3"]], "options")
     assert right("2", options) == "B"
-    assert not counts_from_one([("3", options)])
+    assert numbering_of([("3", options)]) == Numbering()
 
 
 @pytest.mark.parametrize("value", ["1", 1])
@@ -150,7 +157,7 @@ def test_a_number_that_is_a_label_is_that_label(value: Any) -> None:
     """Counted from 0 instead, {"1": …, "2": …} with the answer 1 would teach the second option."""
     options = options_of([{"1": "x", "2": "y"}], "options")
     assert right(value, options) == "1"
-    assert not counts_from_one([(2, options)])
+    assert numbering_of([(2, options)]) == Numbering()
 
 
 def test_items_that_only_look_lettered_stay_whole() -> None:

@@ -107,13 +107,46 @@ def test_bomb_is_refused_and_leaves_nothing(tmp_path: Path) -> None:
         sentence = refused(path)
         peak = tracemalloc.get_traced_memory()[1]
     tracemalloc.stop()
-    assert "when unpacked" in sentence and "1,000 times" in sentence
+    assert "when unpacked" in sentence and "100 times" in sentence
     assert copies(tmp_path) == []
     assert peak < 20 << 20
 
 
 def test_what_packs_well_but_is_small_is_read(tmp_path: Path) -> None:
     assert [row.value for row in opened(bomb(tmp_path, 4 << 20))] == [{"a": 1}, {"a": 2}]
+
+
+def test_a_bomb_that_is_no_record_is_refused_too(tmp_path: Path) -> None:
+    """Only what grew a thousandfold was refused, which gzip hardly can: 64 MB became 50 GB."""
+    noise = os.urandom(40_000)
+    content = b"".join(b'{"a": "%s%d"}\n' % (b"x" * 60_000, n) for n in range(400))
+    path = write(tmp_path / "rows.json.gz", gzip.compress(content + noise.hex().encode()))
+    assert 100 < len(content) / path.stat().st_size < 900
+    with patch.object(store, "RATIO_FREE", 8 << 20):
+        assert "100 times" in refused(path)
+    assert copies(tmp_path) == []
+
+
+def test_copies_together_are_bounded(tmp_path: Path) -> None:
+    """Eight copies of sixteen gigabytes each would fill most disks."""
+    paths = [write(tmp_path / f"{n}.gz", gzip.compress(LINES, mtime=n)) for n in range(5)]
+    with patch.object(store, "KEPT_BYTES", 2 * len(LINES)):
+        for age, path in enumerate(paths):
+            opened(path)
+            for copy in copies(tmp_path):
+                if not _is_old(copy):
+                    os.utime(copy, (age, age))
+    assert len(copies(tmp_path)) == 3
+    with patch.object(store, "plain_stream", side_effect=AssertionError):
+        assert opened(paths[4]).count == 200
+
+
+@pytest.mark.parametrize(
+    ("disk", "left"), [(8 << 30, 1 << 30), (100 << 30, 5 << 30), (4 << 40, 16 << 30)]
+)
+def test_a_large_disk_keeps_more_room(disk: int, left: int) -> None:
+    """One gigabyte is less than one checkpoint of a model of 7 B."""
+    assert store._room_left(disk) == left
 
 
 def test_too_much_in_all_is_refused(tmp_path: Path) -> None:

@@ -110,6 +110,40 @@ def test_cut_off_or_damaged(tmp_path: Path) -> None:
     )
 
 
+@pytest.mark.parametrize("batch", [2, 512])
+def test_a_value_that_is_none_costs_its_own_row(tmp_path: Path, batch: int) -> None:
+    """One Latin-1 text, or a date of the year 60000, in a file of thousands broke the page with an
+    error that was meant for nobody.
+    """
+    latin = pa.array([b"caf\xe9" if n == 5 else b"tea" for n in range(9)], pa.binary())
+    far = [1_900_000_000_000 if n == 7 else 0 for n in range(9)]
+    table = pa.table(
+        {
+            "n": list(range(9)),
+            "drink": pa.Array.from_buffers(pa.string(), 9, latin.buffers()),
+            "at": pa.array(far, pa.timestamp("s")),
+            "far": pa.array([[one] for one in far], pa.list_(pa.timestamp("ms"))),
+        }
+    )
+    path = saved(tmp_path / "rows.parquet", table)
+    with patch.object(parquet_rows, "BATCH", batch):
+        rows = list(opened(path))
+        assert opened(path).search("tea", start=1).rows == [1, 2, 3, 4, 5, 7, 9]
+    assert [row.number for row in rows] == list(range(1, 10))
+    told = {row.number: row.problem for row in rows if row.problem}
+    assert {number: one.key.rpartition(".")[2] for number, one in told.items()} == {
+        6: "cell_not_text",
+        8: "cell_out_of_range",
+    }
+    assert "drink" in told[6].sentence("en") and "at" in told[8].sentence("zh")
+    assert rows[6].value == {
+        "n": 6,
+        "drink": "tea",
+        "at": "1970-01-01T00:00:00",
+        "far": ["1970-01-01T00:00:00"],
+    }
+
+
 def test_damage_inside_a_group_is_told_when_it_is_read(tmp_path: Path) -> None:
     rows = {"a": [f"text {n}" for n in range(1000)]}
     path = saved(tmp_path / "rows.parquet", rows, row_group_size=500, use_dictionary=False)

@@ -140,7 +140,7 @@ def test_what_is_imported_is_required() -> None:
 def test_what_is_required_is_used() -> None:
     sources = [path for path in files() if path.suffix == ".py" and "tests" not in path.parts]
     text = "\n".join(path.read_text(encoding="utf-8") for path in sources)
-    # LLaMA-Factory fetches models with modelscope; the Download tab is to do the same.
+    # LLaMA-Factory requires modelscope and loads it only to fetch a model by itself.
     required = required_modules("requirements.txt") - {"modelscope"}
     assert [name for name in required if not _named(name, text)] == []
     tests = imported("tests", "benchmarks", "scripts")

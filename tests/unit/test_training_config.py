@@ -35,7 +35,7 @@ def ready(workspace: Workspace) -> Workspace:
 
 @pytest.fixture(autouse=True)
 def no_gpu(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(config_module, "best_precision", lambda: "fp32")
+    monkeypatch.setattr(config_module, "best_precision", lambda _: "fp32")
 
 
 def test_only_what_has_an_effect_is_written(ready: Workspace) -> None:
@@ -63,7 +63,7 @@ def test_precision_follows_the_device_unless_chosen(
     ready: Workspace, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     assert build(ready, precision="bf16")["bf16"] is True
-    monkeypatch.setattr(config_module, "best_precision", lambda: "fp16")
+    monkeypatch.setattr(config_module, "best_precision", lambda _: "fp16")
     assert build(ready, precision="auto")["fp16"] is True
     assert "fp16" not in build(ready, precision="fp32")
 

@@ -18,8 +18,9 @@ from tests.conftest import ROOT
 
 def run(code: str, folder: Path) -> subprocess.CompletedProcess[str]:
     """Python that may use the worker's names, in a process that it may end."""
+    names = "from backend.workers.train import *\nfrom backend.workers.train_end import *\n"
     return subprocess.run(
-        [sys.executable, "-c", f"from backend.workers.train import *\n{code}", str(folder)],
+        [sys.executable, "-c", names + code, str(folder)],
         cwd=ROOT, capture_output=True, text=True, timeout=60,
     )  # fmt: skip
 

@@ -15,6 +15,7 @@ from backend.chat.conversations import Conversation, SavedMessage
 from backend.chat.engines import Engine, Reply, Settings
 from backend.chat.room import MOST_COLUMNS, saved_reply
 from backend.text import text
+from ui.components.run_view import checkpoint_words
 from ui.components.slot import slot
 from ui.html import Safe, element, figure
 from ui.i18n import Words
@@ -68,7 +69,10 @@ def column_head(engine: Engine, key: str, template: str, language: str) -> Safe:
 
 
 def column_label(key: str, language: str) -> str:
-    return text(language, "chat.base_column") if key == BASE else key.replace("/", " · ")
+    if key == BASE:
+        return text(language, "chat.base_column")
+    run, _, checkpoint = key.rpartition("/")
+    return " · ".join([run, checkpoint_words(checkpoint, language)])
 
 
 _MARKUP = re.compile(r"<(?=[A-Za-z/!?])|&(?=#?\w+;)|!(?=\[)")

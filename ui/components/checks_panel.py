@@ -12,7 +12,7 @@ from backend.data.checks.registry import CHECKS
 from backend.data.decisions import Decisions
 from backend.data.desk import Desk
 from backend.data.drafts import Draft
-from backend.data.look import UNUSABLE, Look
+from backend.data.look import UNUSABLE, Look, problem_filters
 from backend.data.study_values import Count
 from backend.data.tasks import TaskState
 from backend.text import text
@@ -56,12 +56,16 @@ class ChecksPanel:
             none = gr.update(choices=[], value=None)
             return [empty(language, "data.checks_empty"), "", gr.update(interactive=False), none]
         others = [(text(language, "data.evaluation.none"), "")]
-        others += [(one, one) for one in sources if one != look.source_id]
+        chosen = look.draft.evaluation
+        there = [one for one in sources if one != look.source_id]
+        others += [(one, one) for one in there]
+        if chosen and chosen not in there:
+            others.append((text(language, "data.evaluation.gone_choice", name=chosen), chosen))
         return [
-            _found(language, look),
+            join([_compared(language, look), _found(language, look)]),
             _by_hand(language, look),
             gr.update(interactive=bool(look.draft.before)),
-            gr.update(choices=others, value=look.draft.evaluation),
+            gr.update(choices=others, value=chosen),
         ]
 
     def wire(self, canvas: Canvas) -> None:
@@ -83,7 +87,7 @@ class ChecksPanel:
             case "show":
                 return Asked(only=target)
             case "show_problem":
-                return Asked(only=UNUSABLE)
+                return Asked(only=_kind(look, target))
             case "forget_all":
                 decisions = decisions.forget(
                     decisions.excluded if target == "excluded" else decisions.kept
@@ -92,6 +96,29 @@ class ChecksPanel:
                 return row_action(self._desk, look, asked, action, target)
         self._desk.change(look.source_id, lambda draft: draft.decide(decisions))
         return asked
+
+
+def _kind(look: Look, target: str) -> str:
+    """The filter of the kind of fault at this place of the list."""
+    kinds = list(problem_filters(look))
+    there = target.isdecimal() and int(target) < len(kinds)
+    return kinds[int(target)] if there else UNUSABLE
+
+
+def _compared(language: str, look: Look) -> Safe:
+    """With how much of the evaluation file the rows were compared: that nothing was found says as
+    much as was looked for."""
+    if look.evaluation_gone:
+        said = text(language, "data.errors.evaluation_gone", name=look.draft.evaluation)
+        return element("p", said, cls="mt-bad", role="status")
+    if look.study is None or look.study.compared is None:
+        return Safe("")
+    used, rows = look.study.compared
+    if used == rows:
+        said = text(language, "data.evaluation.compared", rows=f"{rows:,}")
+        return element("p", said, cls="mt-quiet")
+    said = text(language, "data.evaluation.compared_some", used=f"{used:,}", rows=f"{rows:,}")
+    return element("p", said, cls="mt-notice")
 
 
 def _found(language: str, look: Look) -> Safe:

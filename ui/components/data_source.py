@@ -9,7 +9,7 @@ from typing import Any
 import gradio as gr
 
 from backend.data.desk import Desk
-from backend.data.look import Look
+from backend.data.look import Look, doubt_in
 from backend.data.reading.reader import RowReader
 from backend.data.tasks import Task, TaskState
 from backend.library.models import list_models
@@ -128,12 +128,14 @@ def _encoding(language: str, reader: RowReader) -> str:
 def _notes(look: Look) -> Sequence[Problem]:
     if look.columns is None:
         return [Problem("data.problems.shape_unknown")]
-    return [look.fault] if look.fault else []
+    return [problem for problem in (look.fault, doubt_in(look)) if problem]
 
 
 def _work(language: str, look: Look) -> Work | None:
     task = look.task
-    if look.columns is None or look.fault is not None or look.study is not None:
+    if look.columns is None or look.fault is not None:
+        return None
+    if task is not None and task.state is TaskState.DONE:
         return None
     if task is None or task.state is TaskState.INTERRUPTED:
         stopped = Problem("data.problems.study_stopped")

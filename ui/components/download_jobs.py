@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Sequence
 
-from backend.hub.jobs import FileProgress, Job, JobState
+from backend.hub.jobs import FileProgress, Job, JobState, Remains
 from backend.text import text
 from backend.units import size
 from ui.components.actions import action_button
@@ -22,15 +22,37 @@ TONES = {
 }
 
 
-def job_cards(jobs: Sequence[Job], language: str, *, asking: Collection[str] = ()) -> Safe:
-    """All downloads, the newest first.
+def job_cards(
+    jobs: Sequence[Job],
+    language: str,
+    *,
+    asking: Collection[str] = (),
+    remains: Sequence[Remains] = (),
+) -> Safe:
+    """All downloads, the newest first, and what is left of damaged ones.
 
     Args:
         asking: Ids of those of which the person is asked whether to delete what has come.
     """
-    if not jobs:
+    if not jobs and not remains:
         return empty(language, "hub.jobs.empty")
-    return join(_card(job, language, asking=job.id in asking) for job in jobs)
+    cards = [_card(job, language, asking=job.id in asking) for job in jobs]
+    return join([*cards, *(_remains(one, language) for one in remains)])
+
+
+def _remains(one: Remains, language: str) -> Safe:
+    words = text(language, "hub.jobs.damaged", size=size(one.on_disk))
+    button = action_button(text(language, "hub.actions.remove"), "remove", one.id, tone="bad")
+    return element(
+        "article",
+        element("strong", one.id),
+        element("p", words, cls="mt-bad"),
+        element("div", button, cls="mt-buttons"),
+        cls="mt-download mt-edge-bad",
+        data_key=one.id,
+        data_job=one.id,
+        data_state="damaged",
+    )
 
 
 def _card(job: Job, language: str, *, asking: bool) -> Safe:
@@ -76,15 +98,20 @@ def _figures(job: Job, language: str) -> str:
     )
     if job.state is not JobState.RUNNING or job.speed is None:
         return said
-    rate = text(language, "hub.jobs.rate", speed=size(job.speed), left=duration(job.seconds_left))
-    return f"{said} · {rate}"
+    return f"{said} · {_rate(job, language)}"
+
+
+def _rate(moving: Job | FileProgress, language: str) -> str:
+    speed, left = size(moving.speed or 0.0), duration(moving.seconds_left)
+    return text(language, "hub.jobs.rate", speed=speed, left=left)
 
 
 def _why(job: Job, language: str) -> Safe:
     """Why it waits or has ended, in a sentence."""
     match job.state:
         case JobState.FAILED if job.problem:
-            return element("p", job.problem.sentence(language), cls="mt-bad")
+            sentence = element("p", job.problem.sentence(language), cls="mt-bad")
+            return join([sentence, _breaks(job, language)])
         case JobState.INTERRUPTED:
             return element("p", text(language, "hub.jobs.interrupted"), cls="mt-bad")
         case JobState.CANCELLED:
@@ -111,15 +138,17 @@ def _breaks(job: Job, language: str) -> Safe:
 def _verified(job: Job, language: str) -> str:
     files = job.request.listing.files
     by_hash = sum(file.sha256 is not None for file in files)
-    by_size = sum(file.sha256 is None and file.size is not None for file in files)
+    by_git = sum(file.sha256 is None and file.blob is not None for file in files)
+    by_size = sum(not file.hashed and file.size is not None for file in files)
     if by_hash == len(files):
         return text(language, "hub.jobs.verified", count=by_hash)
     return text(
         language,
         "hub.jobs.verified_mixed",
         hashed=by_hash,
+        git=by_git,
         sized=by_size,
-        unchecked=len(files) - by_hash - by_size,
+        unchecked=len(files) - by_hash - by_git - by_size,
     )
 
 
@@ -149,7 +178,10 @@ def _files(job: Job, language: str) -> Safe:
 def _file_figures(file: FileProgress, language: str) -> str:
     state = text(language, f"hub.file_states.{file.state}")
     total = "?" if file.size is None else size(file.size)
-    return f"{size(file.received)} / {total} · {state}"
+    said = f"{size(file.received)} / {total} · {state}"
+    if file.speed is None:
+        return said
+    return f"{said} · {_rate(file, language)}"
 
 
 def _buttons(job: Job, language: str) -> Safe:

@@ -103,16 +103,17 @@ def _step(field: Field) -> float:
 
 
 def _choices(field: Field) -> Any:
-    """Choices in words where the locale has some, else as LLaMA-Factory calls them."""
+    """The choices with their words, by language."""
 
     def said(language: str) -> list[tuple[str, Any]]:
-        pairs = []
-        for choice in field.choices:
-            key = f"fields.choices.{field.name}.{choice}"
-            try:
-                pairs.append((text(language, key), choice))
-            except KeyError:
-                pairs.append((str(choice), choice))
-        return pairs
+        return [(choice_words(field.name, choice, language), choice) for choice in field.choices]
 
     return said
+
+
+def choice_words(field: str, choice: object, language: str) -> str:
+    """A choice of the field as it is read: in words, or as LLaMA-Factory calls it."""
+    try:
+        return text(language, f"fields.choices.{field}.{choice}")
+    except KeyError:
+        return str(choice)

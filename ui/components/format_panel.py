@@ -9,7 +9,7 @@ from typing import Any
 import gradio as gr
 
 from backend.data.desk import Desk
-from backend.data.look import Look
+from backend.data.look import Look, doubt_in
 from backend.data.meaning.mapping import OPTIONAL, REQUIRED, TEMPLATED, ColumnMap, Role, Shape
 from backend.data.meaning.templates import DEFAULT_ANSWER, DEFAULT_PROMPT
 from backend.text import text
@@ -18,7 +18,7 @@ from ui.components.data_facts import Fit, evidence
 from ui.components.rows_panel import RowsPanel
 from ui.components.slot import slot
 from ui.errors import told
-from ui.html import Safe, element, empty
+from ui.html import Safe, count, element, empty, join
 from ui.i18n import Words
 
 
@@ -63,6 +63,14 @@ class FormatPanel:
             visible=False,
             elem_id="format-reasoning",
         )
+        self.base = words.make(
+            gr.Radio,
+            {"label": "data.format.base", "info": "data.format.base_help"},
+            choices=["0", "1"],
+            value=None,
+            visible=False,
+            elem_id="format-base",
+        )
         self.reset = words.make(
             gr.Button, {"value": "data.format.reset"}, size="sm", elem_id="format-reset"
         )
@@ -73,7 +81,7 @@ class FormatPanel:
             self.answer,
             self.reasoning,
         ]
-        self.shown = [self.evidence, *self.inputs, self.reset]
+        self.shown = [self.evidence, *self.inputs, self.base, self.reset]
 
     def _role(self, words: Words, role: Role) -> gr.Dropdown:
         return words.make(
@@ -104,6 +112,7 @@ class FormatPanel:
                 value=columns.reasoning if columns else True,
                 visible=columns is not None and bool(columns.columns.get(Role.REASONING)),
             ),
+            _base(look),
             gr.update(visible=look.draft.columns is not None),
         ]
 
@@ -112,6 +121,7 @@ class FormatPanel:
         canvas.acts(self.shape.input, self._understand, self.inputs, refill=True)
         for component in (*self.roles.values(), self.reasoning):
             canvas.acts(component.input, self._understand, self.inputs)
+        canvas.acts(self.base.input, self._count, [self.base])
         for box in (self.prompt, self.answer):
             canvas.acts(box.blur, self._understand, self.inputs)
         canvas.changes(self.reset.click, lambda draft: replace(draft, columns=None), refill=True)
@@ -141,8 +151,16 @@ class FormatPanel:
 
     def _understand(self, look: Look, _asked: Asked, *entered: Any) -> None:
         columns = columns_of(look, *entered)
-        if columns is not None:
-            self._desk.understand(look, columns)
+        if columns is None:
+            return
+        # Another column counts in its own way: what was found of the last one says nothing of it.
+        if look.columns is None or _numbered_by(columns) != _numbered_by(look.columns):
+            columns = self._desk.counted(look, columns)
+        self._desk.understand(look, columns)
+
+    def _count(self, look: Look, _asked: Asked, base: str | None) -> None:
+        if look.columns is not None and base:
+            self._desk.understand(look, replace(look.columns, one_based=base == "1"))
 
     def _choice(self, role: Role, look: Look, *, visible: bool) -> dict[str, Any]:
         chosen = list(look.columns.columns.get(role, ())) if look.columns else []
@@ -155,7 +173,7 @@ class FormatPanel:
         hidden = [gr.update(value=None, choices=[], visible=False) for _ in Role]
         hidden[list(Role).index(Role.OPTIONS)] = gr.update(value=[], choices=[], visible=False)
         text_boxes = [gr.update(value="", visible=False)] * 2
-        return [None, *hidden, *text_boxes, gr.update(visible=False), gr.update(visible=False)]
+        return [None, *hidden, *text_boxes, *[gr.update(visible=False)] * 3]
 
 
 def _template(words: str, usual: Mapping[Shape, str], columns: ColumnMap) -> dict[str, Any]:
@@ -204,6 +222,19 @@ def _first_map(look: Look, shape: Shape) -> ColumnMap:
     return ColumnMap(shape, {role: names for role, names in kept.items() if role in roles})
 
 
+def _numbered_by(columns: ColumnMap) -> tuple[Any, ...]:
+    """What decides where the numbers of right options count from."""
+    of = columns.columns
+    return columns.shape, of.get(Role.OPTIONS, ()), of.get(Role.CORRECT, ())
+
+
+def _base(look: Look) -> dict[str, Any]:
+    """Where numbers count from; not asked where the right options are told by letters or texts."""
+    numbered = look.columns is not None and look.numbering is not None and look.numbering.numbers
+    value = ("1" if look.columns.one_based else "0") if look.columns and numbered else None
+    return gr.update(value=value, visible=bool(numbered))
+
+
 def _names(value: Any) -> tuple[str, ...]:
     if isinstance(value, list):
         return tuple(str(name) for name in value)
@@ -217,6 +248,26 @@ def _shapes(language: str) -> list[tuple[str, str]]:
 def _evidence(look: Look, language: str) -> Safe:
     if look.fault is not None:
         return element("p", look.fault.sentence(language), cls="mt-notice", role="status")
+    return join([_fits(look, language), _numbers(look, language)])
+
+
+def _numbers(look: Look, language: str) -> Safe:
+    """What the first rows say of where numbers of right options count from."""
+    found, doubt = look.numbering, doubt_in(look)
+    if found is None or not found.numbers:
+        return Safe("")
+    said = text(
+        language,
+        "data.format.base_found",
+        numbers=count(found.numbers),
+        zero=count(found.zero),
+        last=count(found.last),
+    )
+    notice = element("p", doubt.sentence(language), cls="mt-notice") if doubt else ""
+    return join([element("p", said, cls="mt-quiet"), Safe(notice)])
+
+
+def _fits(look: Look, language: str) -> Safe:
     fits = [Fit(one.map.shape, one.matched, one.rows) for one in look.detection.candidates]
     if not fits:
         columns = ", ".join(look.detection.columns[:12])

@@ -5,11 +5,13 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from backend.hub import catalogue
-from backend.hub.plan import SPARE, Plan, PlannedFile
+from backend.hub.plan import Plan, PlannedFile
 from backend.hub.repository import HubName, Kind
 from backend.text import text
 from backend.units import count_short, size
 from ui.html import Safe, element, facts, join
+
+_NAMED = 5
 
 HUB_NAMES: dict[HubName, str] = {"modelscope": "ModelScope", "huggingface": "Hugging Face"}
 
@@ -84,28 +86,33 @@ def plan_facts(plan: Plan, language: str) -> Safe:
             ),
         ]
     )
+    pieces = [figures]
+    if listing.left_out:
+        names = ", ".join(listing.left_out[:_NAMED]) + (" …" if listing.left_out[_NAMED:] else "")
+        words = text(language, "hub.left_out", count=len(listing.left_out), names=names[:300])
+        pieces.append(element("p", words, cls="mt-notice", role="status"))
     if plan.pickles_only:
-        warning = element("p", text(language, "hub.pickles_only"), cls="mt-bad", role="status")
-        return join([figures, warning])
-    return figures
+        words = text(language, "hub.pickles_only")
+        pieces.append(element("p", words, cls="mt-bad", role="status"))
+    return join(pieces)
 
 
 def room_facts(plan: Plan | None, chosen: Sequence[str], language: str) -> Safe:
     """What is to fetch against what is free; nothing without a plan."""
     if plan is None:
         return Safe("")
-    needed = plan.needed(chosen)
-    rest = plan.free - needed
-    figures = facts(
-        [
-            (text(language, "hub.facts.chosen"), size(needed)),
-            (text(language, "hub.facts.free"), size(plan.free)),
-            (text(language, "hub.facts.rest"), size(max(rest, 0))),
-        ]
-    )
-    if rest < SPARE:
-        missing = text(language, "hub.too_big", missing=size(SPARE - rest))
-        return join([figures, element("p", missing, cls="mt-bad", role="status")])
+    needed, room = plan.needed(chosen), plan.room
+    rows = [
+        (text(language, "hub.facts.chosen"), size(needed)),
+        (text(language, "hub.facts.free"), size(room.free)),
+    ]
+    if room.reserved:
+        rows.append((text(language, "hub.facts.reserved"), size(room.reserved)))
+    rest = max(room.free - room.reserved - needed, 0)
+    figures = facts([*rows, (text(language, "hub.facts.rest"), size(rest))])
+    if missing := room.missing(needed):
+        words = text(language, "hub.too_big", missing=size(missing))
+        return join([figures, element("p", words, cls="mt-bad", role="status")])
     if chosen and not plan.to_fetch(chosen):
         return join([figures, element("p", text(language, "hub.all_here"), cls="mt-notice")])
     return figures
@@ -122,6 +129,8 @@ def file_label(planned: PlannedFile, language: str) -> str:
         parts.append(text(language, "hub.file_here"))
     elif planned.presence == "differs":
         parts.append(text(language, "hub.file_differs"))
+    if planned.mixed:
+        parts.append(text(language, "hub.file_mixed"))
     if planned.pickle:
         parts.append(text(language, "hub.file_pickle"))
     return " · ".join(parts)

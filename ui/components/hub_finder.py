@@ -7,6 +7,7 @@ from typing import Any
 
 import gradio as gr
 
+from backend.errors import MedTuneError
 from backend.hub.addresses import parse_address
 from backend.hub.downloads import Downloads
 from backend.hub.plan import Plan
@@ -21,12 +22,18 @@ from ui.components.hub_facts import (
     room_facts,
 )
 from ui.components.slot import slot
-from ui.errors import told
+from ui.errors import tell, told
 from ui.html import Safe, empty
 from ui.i18n import Words
 from ui.wiring import PRIVATE
 
 FIRST_HUB: HubName = "modelscope"
+
+_AGREE = 3
+"""The consent's place among the parts of a plan: it is given for one listing, not for the next."""
+
+MOST_PAGES = 8
+"""Windows that are answered at once."""
 
 
 class HubFinder:
@@ -127,10 +134,21 @@ class HubFinder:
         )
         gr.on(
             [self.ask.click, self.address.submit],
-            told(self._ask),
+            self._ask,
             [language, self.hub, self.kind, self.address],
             [self.plan, *self._plan_parts, self.room],
+            # A hub that keeps one window waiting keeps no other; nor does the reading of files.
+            concurrency_limit=MOST_PAGES,
             **{**PRIVATE, "show_progress": "minimal", "show_progress_on": self.about},
+        )
+        # What is listed belongs to what is named: neither is there without the other.
+        gr.on(
+            [self.hub.input, self.kind.input, self.catalogue.input, self.address.input],
+            self._forget,
+            language,
+            [self.plan, *self._plan_parts, self.room],
+            queue=False,
+            **PRIVATE,
         )
         self.files.input(
             _room,
@@ -178,23 +196,28 @@ class HubFinder:
         return [entry or "", entry_facts(hub, kind, entry, language)]
 
     def _ask(self, language: str, hub: HubName, kind: Kind, address: str) -> list[Any]:
-        repository = parse_address(
-            address, hub=hub, kind=kind, hosts=self._downloads.settings.hosts()
-        )
-        plan = self._downloads.plan(repository)
-        chosen = plan.advised
-        return [
-            plan,
-            *self._plan_updates(language, plan, chosen),
-            room_facts(plan, chosen, language),
-        ]
+        try:
+            plan = self._plan(hub, kind, address)
+        except MedTuneError as error:
+            tell(language, error)
+            return self._forget(language)  # not the list of what was asked for before
+        shown = self._plan_updates(language, plan, plan.advised)
+        shown[_AGREE] = gr.update(visible=shown[_AGREE]["visible"], value=False)
+        return [plan, *shown, room_facts(plan, plan.advised, language)]
+
+    def _plan(self, hub: HubName, kind: Kind, address: str) -> Plan:
+        hosts = self._downloads.settings.hosts()
+        return self._downloads.plan(parse_address(address, hub=hub, kind=kind, hosts=hosts))
+
+    def _forget(self, language: str) -> list[Any]:
+        return [None, *self._plan_updates(language, None, ()), ""]
 
     def _start(
         self, language: str, plan: Plan | None, paths: Sequence[str], agree: bool
     ) -> list[Any]:
         if plan is not None:
             self._downloads.start(plan, paths, allow_pickle=agree)
-        return [None, *self._plan_updates(language, None, ()), ""]
+        return self._forget(language)
 
     def _plan_updates(self, language: str, plan: Plan | None, chosen: Sequence[str]) -> list[Any]:
         """What is listed, and the parts that only make sense with a listing."""

@@ -95,6 +95,8 @@ class HubSettingsForm:
         return [*self.show(language, hub), gr.update(value="")]
 
     def _state(self, language: str, hub: HubName) -> Safe:
+        if problem := self._settings.unreadable:
+            return element("p", problem.sentence(language), cls="mt-bad", role="status")
         if not self._settings.has_token(hub):
             words = text(language, "hub.token_none")
         elif self._settings.is_kept(hub):

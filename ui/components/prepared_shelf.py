@@ -9,7 +9,13 @@ import gradio as gr
 from backend.data.registry import PreparedDataset, prepared_folders
 from backend.data.registry import list_prepared as register_all
 from backend.data.registry_repair import Repaired, repair, trouble_of
-from backend.data.versions import Comparison, compare, delete_version, users_of_prepared
+from backend.data.versions import (
+    Comparison,
+    Difference,
+    compare,
+    delete_version,
+    users_of_prepared,
+)
 from backend.errors import DataError
 from backend.text import text
 from backend.workspace import Workspace
@@ -23,6 +29,7 @@ from ui.components.prepared_view import (
     registry_broken,
 )
 from ui.components.prepared_view import Comparison as ShownComparison
+from ui.components.setting_words import setting_name, setting_value
 from ui.html import Safe, element, join
 from ui.i18n import Words
 
@@ -136,7 +143,7 @@ def _card(one: PreparedDataset, language: str) -> PreparedCard:
         left_out=report.left_out_rows,
         mended=report.mended,
         source=report.source,
-        created=report.created.replace("T", " ")[:16],
+        created=one.created.replace("T", " ")[:16],
         about=text(language, f"data.targets.{report.target.value}"),
     )
 
@@ -145,8 +152,15 @@ def _shown(found: Comparison, language: str) -> ShownComparison:
     return ShownComparison(
         before=found.old.name,
         after=found.new.name,
-        changes=[Change(*setting) for setting in found.settings],
+        changes=[_change(one, language) for one in found.settings],
         only_before=found.only_old,
         only_after=found.only_new,
         both=found.both,
+        examples_before=found.examples_old,
+        examples_after=found.examples_new,
     )
+
+
+def _change(one: Difference, language: str) -> Change:
+    values = (setting_value(language, one.name, value) for value in (one.old, one.new))
+    return Change(setting_name(language, one.name), *values)

@@ -11,7 +11,7 @@ import gradio as gr
 from backend.data.checks.registry import CHECKS
 from backend.data.decisions import Decisions
 from backend.data.desk import Desk
-from backend.data.look import ALL, FILTERS, Look, SeenRow
+from backend.data.look import ALL, FILTERS, Look, SeenRow, problem_filters, problem_of
 from backend.text import text
 from ui.components.actions import action_slot
 from ui.components.data_canvas import Asked, Canvas
@@ -21,6 +21,7 @@ from ui.html import count, element, empty
 from ui.i18n import Words
 
 PAGE_ROWS = 5
+NAME_CHARACTERS = 70
 
 
 class RowsPanel:
@@ -124,7 +125,7 @@ class RowsPanel:
                 numbers[-1] if numbers else asked.first,
                 self._said(language, look, asked),
             )
-        found = look.reader.search(asked.words, start=asked.first, limit=PAGE_ROWS)
+        found = self._desk.search(look, asked.only, asked.words, asked.first, PAGE_ROWS)
         if found.rows:
             last = found.rows[-1] if len(found.rows) == PAGE_ROWS else found.reached
             return found.rows, last, text(language, "data.rows.found", words=asked.words)
@@ -142,7 +143,7 @@ class RowsPanel:
         if asked.only == ALL:
             return text(language, "data.rows.all", number=count(rows))
         return text(
-            language, "data.rows.some", number=count(rows), what=_name(language, asked.only)
+            language, "data.rows.some", number=count(rows), what=_name(language, look, asked.only)
         )
 
 
@@ -165,7 +166,10 @@ def row_action(desk: Desk, look: Look, asked: Asked, action: str, target: str) -
 
 def _only(language: str, look: Look | None, asked: Asked) -> dict[str, Any]:
     """The filters that make sense now, and which of them is chosen."""
-    return gr.update(choices=filter_choices(language, look), value=asked.only)
+    choices = filter_choices(language, look)
+    # A study under other columns may not have this kind of fault any more.
+    there = any(value == asked.only for _, value in choices)
+    return gr.update(choices=choices, value=asked.only if there else ALL)
 
 
 def filter_choices(language: str, look: Look | None) -> list[tuple[str, str]]:
@@ -174,17 +178,28 @@ def filter_choices(language: str, look: Look | None) -> list[tuple[str, str]]:
     if look is None or look.study is None:
         return choices
     found = look.study.check_counts()
-    choices += [(f"{_name(language, name)} ({one.rows:,})", name) for name, one in found.items()]
+    counts = {**found, **problem_filters(look)}
+    choices += [
+        (f"{_name(language, look, name)} ({one.rows:,})", name) for name, one in counts.items()
+    ]
     return choices
+
+
+def shortened_words(words: str) -> str:
+    """A sentence as a choice in a list."""
+    return words if len(words) <= NAME_CHARACTERS else f"{words[: NAME_CHARACTERS - 1]}…"
 
 
 def _filters(language: str) -> list[tuple[str, str]]:
     return [(text(language, f"data.filters.{name}"), name) for name in FILTERS]
 
 
-def _name(language: str, only: str) -> str:
+def _name(language: str, look: Look, only: str) -> str:
     if any(check.id == only for check in CHECKS):
         return text(language, f"data.checks.{only}.name")
+    problem = problem_of(look, only)
+    if problem is not None:
+        return shortened_words(problem.sentence(language))
     return text(language, f"data.filters.{only if only in FILTERS else 'unusable'}")
 
 
@@ -196,6 +211,6 @@ def _shown(one: SeenRow) -> ShownRow:
         problem=one.problem,
         fate=one.fate,
         findings=one.findings,
-        notes=one.row.notes,
+        notes=() if one.lesson else one.row.notes,  # of a lesson they are findings
         twin=one.twin,
     )

@@ -1,14 +1,18 @@
-"""A run as figures and words: state, progress, checkpoints, log."""
+"""A run as figures and words: what would start, state and progress."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from typing import Any
 
 from backend.text import text
-from backend.training.runs import Checkpoint, Progress, Run, RunState, log_tail, read_progress
-from ui.html import Safe, badge, count, duration, element, empty, facts, figure, join, table
+from backend.training.checkpoints import FINAL
+from backend.training.runs import Progress, Run, RunState, read_progress
+from ui.components.form import choice_words
+from ui.html import Safe, badge, count, duration, element, facts, figure, join
 
 TONES = {
+    RunState.QUEUED: "quiet",
     RunState.STARTING: "busy",
     RunState.RUNNING: "busy",
     RunState.STOPPING: "busy",
@@ -33,8 +37,10 @@ def status_card(run: Run, language: str) -> Safe:
         cls="mt-run-head",
     )
     pieces = [head]
-    if run.failure is not None:
-        pieces.append(element("p", run.failure.sentence(language), cls="mt-bad"))
+    if run.checkpoint_asked:
+        pieces.append(element("p", text(language, "training.saving"), cls="mt-quiet"))
+    if run.state is RunState.QUEUED:
+        pieces.append(element("p", text(language, "training.queued"), cls="mt-quiet"))
     elif run.state is RunState.STARTING:
         pieces.append(element("p", text(language, "training.starting"), cls="mt-quiet"))
     elif run.state is RunState.STOPPING:
@@ -74,26 +80,39 @@ def _progress(progress: Progress | None, language: str, *, running: bool) -> Saf
     return join([bar, facts(labelled)])
 
 
-def checkpoints_table(checkpoints: Sequence[Checkpoint], language: str) -> Safe:
-    if not checkpoints:
-        return empty(language, "training.checkpoints.empty")
-    headers = [text(language, f"training.checkpoints.{name}") for name in ("name", "step", "state")]
-    rows = [
+def checkpoint_words(name: str, language: str) -> str:
+    """A checkpoint's name as it is read: its folder's, or words for what the run saved last."""
+    return text(language, "training.checkpoints.final") if name == FINAL else name
+
+
+def plan_card(values: Mapping[str, Any], language: str) -> Safe:
+    """What the start button would start."""
+    if not values.get("dataset") or not values.get("model"):
+        return element("p", text(language, "training.plan_missing"), cls="mt-notice")
+    method = choice_words("finetuning_type", values["finetuning_type"], language)
+    return facts(
         [
-            element("span", one.name, cls="mt-name"),
-            count(one.step),
-            badge(text(language, "training.checkpoints.complete"), "good")
-            if one.complete
-            else badge(text(language, "training.checkpoints.incomplete"), "bad"),
+            (text(language, "fields.model.label"), values["model"]),
+            (text(language, "fields.dataset.label"), values["dataset"]),
+            (text(language, "fields.finetuning_type.label"), method),
+            (text(language, "fields.template.label"), values["template"] or "–"),
         ]
-        for one in checkpoints
-    ]
-    return table(headers, rows, numeric=frozenset({1}))
+    )
 
 
-def log_view(run: Run, language: str) -> Safe:
-    tail = log_tail(run)
-    if not tail.strip():
-        return empty(language, "training.log.empty")
-    # The box is laid out from its end, so that the newest lines are in view without a script.
-    return element("div", element("pre", tail), cls="mt-log", tabindex=0)
+def stamp(runs: Sequence[Run], chosen: Run | None) -> str:
+    """Changes when something on the page would: a state, a checkpoint, or the size of a log."""
+    states = ",".join(f"{one.id}:{one.state.value}" for one in runs)
+    if chosen is None:
+        return states
+    sizes = [_size(chosen, name) for name in ("trainer_log.jsonl", "process.log")]
+    checkpoints = [(one.name, one.complete) for one in chosen.checkpoints()]
+    asked = chosen.checkpoint_asked
+    return f"{states}|{chosen.id}|{chosen.attempts}|{sizes}|{checkpoints}|{asked}"
+
+
+def _size(run: Run, name: str) -> int:
+    try:
+        return (run.folder / name).stat().st_size
+    except FileNotFoundError:
+        return 0

@@ -7,6 +7,7 @@ from typing import Any
 import gradio as gr
 
 from backend.data.desk import Desk
+from backend.data.drafts import Draft
 from backend.data.look import Look
 from backend.data.tokens.inspector import Inspector
 from backend.errors import DataError, LibraryError
@@ -40,7 +41,7 @@ class TokensPanel:
             self.cutoff = words.make(
                 gr.Number,
                 {"label": "data.see.cutoff"},
-                value=2048,
+                value=Draft().cutoff,
                 min_width=120,
                 elem_id="tokens-cutoff",
             )
@@ -77,6 +78,10 @@ class TokensPanel:
             [canvas.language, canvas.source, self.cutoff],
             [*self.shown, self.row, views],
         )
+
+    def cutoff_for(self, source: str | None) -> int:
+        """The cutoff length that was chosen for a file; LLaMA-Factory's own where none was."""
+        return (self._desk.draft(source) if source else Draft()).cutoff
 
     def show(self, language: str, look: Look | None, number: Any, cutoff: Any) -> list[Any]:
         """The tokens of a row under the draft's model and template.

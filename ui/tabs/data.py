@@ -66,7 +66,7 @@ class DataTab:
         self._wire()
         self.refresh = Refresh(
             self._refresh,
-            [self.top.source, *self.canvas.shown, *self.shelf.shown],
+            [self.top.source, *self.canvas.shown, *self.shelf.shown, self.tokens.cutoff],
             inputs=[*self.canvas.place[1:], *self.shelf.state],
         )
 
@@ -107,7 +107,7 @@ class DataTab:
         canvas.source.input(
             told(self._choose),
             [canvas.language, canvas.source],
-            [*canvas.shown, *canvas.asked[1:], self.preparation.name],
+            [*canvas.shown, *canvas.asked[1:], self.preparation.name, self.tokens.cutoff],
             trigger_mode="always_last",
             **ORDERED,
         )
@@ -122,11 +122,23 @@ class DataTab:
 
     def _choose(self, language: str, source: str | None) -> list[Any]:
         """A file was chosen: its first rows at once, and its study begins."""
-        if source:
-            self._desk.begin(self.top.prefill(self._desk.look(source)))
-        asked = Asked()
-        name = free_name(source, self._taken()) if source else ""
-        return [*self._draw(language, source, asked), asked.first, asked.words, name]
+        asked, name = Asked(), ""
+        try:
+            if source:
+                self._desk.begin(self.top.prefill(self._desk.look(source)))
+                name = free_name(source, self._taken())
+            shown = self._draw(language, source, asked)
+        except MedTuneError as error:
+            # What stands there is of the file before: it must not stay under this one's name.
+            shown = self._refused(language, error)
+        return [*shown, asked.first, asked.words, name, self.tokens.cutoff_for(source)]
+
+    def _refused(self, language: str, error: MedTuneError) -> list[Any]:
+        """Why the chosen file can't be shown, in its place; and nothing of any other."""
+        shown = self._draw(language, None, Asked())
+        said = element("p", error.sentence(language), cls="mt-bad", role="status")
+        shown[len(self.top.shown) - 1] = said
+        return shown
 
     def _draw(self, language: str, source: str | None, asked: Asked) -> list[Any]:
         """All that is shown of a file. One that was changed in any way is studied again."""
@@ -161,11 +173,10 @@ class DataTab:
         try:
             shown = self._draw(language, chosen, Asked.of(only, first, words))
         except MedTuneError as error:
-            # The chosen file is broken: say so in its place, and show all the rest.
-            shown = self._draw(language, None, Asked())
-            shown[len(self.top.shown) - 1] = element("p", error.sentence(language), cls="mt-bad")
+            shown = self._refused(language, error)
         shelf = self.shelf.show(language, question, comparing)
-        return [source_choices(sources, chosen), *shown, *shelf]
+        cutoff = self.tokens.cutoff_for(chosen)
+        return [source_choices(sources, chosen), *shown, *shelf, cutoff]
 
     def _tick(
         self,

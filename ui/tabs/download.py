@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 import gradio as gr
 
-from backend.hub.jobs import JobState
+from backend.hub.jobs import Job, JobState
 from backend.services import Services
 from ui.components.actions import action_slot, on_press, pressed
 from ui.components.download_jobs import job_cards
@@ -15,6 +16,7 @@ from ui.components.hub_settings import HubSettingsForm
 from ui.components.import_form import ImportForm
 from ui.components.shelf_view import Shelf
 from ui.errors import told
+from ui.html import Safe
 from ui.i18n import Words
 from ui.wiring import PRIVATE, Refresh
 
@@ -73,7 +75,7 @@ class DownloadTab:
         return [
             *self.finder.show(language, *finder),
             *self.settings.show(language, finder[0]),
-            job_cards(jobs, language, asking=asking),
+            self._cards(language, jobs, asking),
             *self.shelf.show(language, question),
             *self.imports.show(language),
             self._signs(language, jobs),
@@ -82,7 +84,7 @@ class DownloadTab:
     def _tick(self, language: str, asking: Any, question: Any, seen: Any) -> list[Any]:
         """What moves; the shelf only when something on it may have changed."""
         jobs = self._services.downloads.jobs()
-        cards = job_cards(jobs, language, asking=asking)
+        cards = self._cards(language, jobs, asking)
         now = self._signs(language, jobs, cards)
         if tuple(seen) == now:
             return [gr.skip()] * 6
@@ -114,6 +116,12 @@ class DownloadTab:
                 downloads.cancel(job_id, delete=False)
             case "delete_now":
                 downloads.cancel(job_id, delete=True)
+            case "remove":
+                downloads.remove_remains(job_id)
             case "forget":
                 downloads.forget(job_id)
-        return [job_cards(downloads.jobs(), language, asking=others), others]
+        return [self._cards(language, downloads.jobs(), others), others]
+
+    def _cards(self, language: str, jobs: Sequence[Job], asking: tuple[str, ...]) -> Safe:
+        remains = self._services.downloads.remains()
+        return job_cards(jobs, language, asking=asking, remains=remains)

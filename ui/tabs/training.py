@@ -1,22 +1,30 @@
-"""Training: start, watch and stop runs. All that it shows is read from the run's folder."""
+"""Training: start, watch, stop, resume and compare runs. All that it shows is read from folders."""
 
 from __future__ import annotations
 
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import gradio as gr
 
 from backend.errors import WorkspaceError
 from backend.services import Services
-from backend.text import text
+from backend.text import ASSETS, text
 from backend.training.curves import Curves, read_curves
-from backend.training.runs import Run, RunState, list_runs
+from backend.training.runs import Run, list_runs
+from ui.components.actions import on_press
 from ui.components.form import Form
 from ui.components.live_chart import Shown, build_live_chart, live_chart_value
-from ui.components.run_view import checkpoints_table, log_view, state_words, status_card
+from ui.components.log_viewer import LogViewer
+from ui.components.run_about import RunAbout
+from ui.components.run_actions import QueueList, RunActions
+from ui.components.run_checkpoints import Doubt, RunCheckpoints
+from ui.components.run_verdict import RunVerdict
+from ui.components.run_view import plan_card, stamp, state_words, status_card
+from ui.components.runs_table import RunsTable
 from ui.components.slot import slot
 from ui.errors import told
-from ui.html import element, empty, facts
+from ui.html import empty
 from ui.i18n import Words
 from ui.wiring import PRIVATE, Refresh
 
@@ -30,87 +38,164 @@ class TrainingTab:
         run: The run that is shown.
         chat_about: Asks to compare its checkpoints.
         curves: The chart, which tells of clicks on a checkpoint.
+        checkpoint: The event after which ``picked`` names the checkpoint that was clicked.
     """
 
     def __init__(self, services: Services, words: Words, language: gr.Radio, *, form: Form) -> None:
         self._services = services
         self._form = form
+        self._language = language
         with gr.Row():
             with gr.Column(scale=1, min_width=300):
-                self._lay_out_actions(words)
+                self._lay_out_start(words)
             with gr.Column(scale=3):
                 self.status = slot("run-status")
+                self.actions = RunActions(services, words)
+                self.verdict = RunVerdict(services)
                 self.curves = build_live_chart(self._read_curves, language=words.language)
-                self.chart = self.curves.component
-                with words.make(gr.Accordion, {"label": "training.log.title"}, open=False):
-                    self.log = slot("run-log")
+        self._lay_out_rooms(words)
         self.seen = gr.State("")
-        # The run that the stop button offers to end at once; "" while it offers a checkpoint.
-        self.ending = gr.State("")
         self._shown = [
             self.run,
             self.status,
-            self.stop,
-            self.checkpoints,
-            self.chat_about,
-            self.log,
-            self.chart,
-            self.ending,
+            *self.actions.shown,
+            self.queue.slot,
+            self.verdict.slot,
+            *self.checkpoints.shown,
+            self.curves.component,
             self.seen,
         ]
-        self._wire(language)
+        self._asked = [language, self.run, self.table.over]
+        self._wire()
+        self._wire_rooms()
         self.refresh = Refresh(
-            self._show, [self.plan, *self._shown], inputs=[self.run, *form.inputs]
+            self._show, [self.plan, *self._shown], inputs=[self.run, self.table.over, *form.inputs]
         )
 
-    def _lay_out_actions(self, words: Words) -> None:
+    @property
+    def chat_about(self) -> gr.Button:
+        return self.checkpoints.chat
+
+    def _lay_out_start(self, words: Words) -> None:
         self.plan = slot("run-plan")
         self.start = words.make(
             gr.Button, {"value": "training.start"}, variant="primary", elem_id="run-start"
         )
         self.run = words.make(
-            gr.Dropdown,
-            {"label": "training.run"},
-            choices=[],
-            value=None,
-            elem_id="run-choice",
+            gr.Dropdown, {"label": "training.run"}, choices=[], value=None, elem_id="run-choice"
         )
-        self.stop = words.make(
-            gr.Button,
-            {"value": "training.stop"},
-            variant="stop",
-            interactive=False,
-            elem_id="run-stop",
-        )
-        self.checkpoints = slot("run-checkpoints")
-        self.chat_about = words.make(
-            gr.Button, {"value": "training.chat"}, interactive=False, elem_id="run-chat"
+        self.queue = QueueList(self._services)
+        self.notify = words.make(
+            gr.Checkbox, {"label": "training.notify"}, value=False, elem_id="run-notify"
         )
 
-    def _wire(self, language: gr.Radio) -> None:
-        self.start.click(told(self._start), [language, *self._form.inputs], self._shown, **PRIVATE)
-        self.stop.click(told(self._stop), [language, self.run, self.ending], self._shown, **PRIVATE)
-        self.run.input(
-            told(self._view),
-            [language, self.run],
+    def _lay_out_rooms(self, words: Words) -> None:
+        """What there is to say beyond state and curves, one room each."""
+        with gr.Tabs(elem_id="run-rooms"):
+            with _room(words, "checkpoints"):
+                self.checkpoints = RunCheckpoints(self._services, words)
+            with _room(words, "runs") as self.runs_door:
+                self.table = RunsTable(self._services, words)
+            with _room(words, "log") as self.log_door:
+                self.log = LogViewer(words, self._services.workspace)
+            with _room(words, "about") as self.about_door:
+                self.about = RunAbout(self._services, words)
+
+    # How it is wired
+
+    def _wire(self) -> None:
+        self.start.click(
+            told(self._start),
+            [self._language, self.table.over, *self._form.inputs],
             self._shown,
-            trigger_mode="always_last",
             **PRIVATE,
         )
+        actions = self.actions
+        for button, act, more in (
+            (actions.stop, actions.do_stop, [actions.ending]),
+            (actions.checkpoint, actions.do_checkpoint, []),
+            (actions.resume, actions.do_resume, []),
+            (actions.again, actions.do_again, []),
+        ):
+            button.click(told(self._after(act)), [*self._asked, *more], self._shown, **PRIVATE)
+        self.run.input(
+            told(self._view), self._asked, self._shown, trigger_mode="always_last", **PRIVATE
+        )
         self.timer = gr.Timer(TICK_SECONDS)
-        self.timer.tick(told(self._tick), [language, self.run, self.seen], self._shown, **PRIVATE)
+        self.timer.tick(told(self._tick), [*self._asked, self.seen], self._shown, **PRIVATE)
+        on_press(self.queue.slot, self._press_queue, self._asked, self._shown)
+        on_press(
+            self.verdict.slot, self._press_remedy, self._asked, [*self._shown, self.verdict.way]
+        )
+        on_press(
+            self.checkpoints.slot,
+            self._press_checkpoint,
+            [*self._asked, self.checkpoints.doubt],
+            self._shown,
+        )
+        script = (ASSETS / "js" / "notify.js").read_text(encoding="utf-8")
+        self.notify.input(None, self.notify, self.notify, js=script)
+
+    def _wire_rooms(self) -> None:
+        table, about = self.table, self.about
+        rows = [self._language, self.run, *table.inputs]
+        for change in (self.seen.change, self.runs_door.select, table.order.input):
+            change(told(self._rows), rows, table.slot, trigger_mode="always_last", **PRIVATE)
+        table.words.input(told(self._rows), rows, table.slot, trigger_mode="always_last", **PRIVATE)
+        on_press(
+            table.slot,
+            self._press_row,
+            [*self._asked, table.doubt],
+            [*self._shown, table.over, table.doubt],
+        )
+        table.doubt.change(told(self._rows), rows, table.slot, **PRIVATE)
+        table.over.change(told(self._rows), rows, table.slot, **PRIVATE)
+        asked = [self._language, self.run, about.other]
+        for change in (self.run.change, self.about_door.select):
+            change(told(self._about), asked, about.shown, trigger_mode="always_last", **PRIVATE)
+        about.other.input(told(about.compare), asked, about.difference, **PRIVATE)
+        about.save.click(
+            told(self._keep_note),
+            [self._language, self.run, about.tags, about.note, *table.inputs],
+            table.slot,
+            **PRIVATE,
+        )
+        self.log.wire(self._language, self.run)
+        lines = [self._language, self.run, *self.log.asked]
+        for change in (self.log_door.select, self.run.change, self.seen.change):
+            change(
+                told(self.log.show), lines, self.log.shown, trigger_mode="always_last", **PRIVATE
+            )
 
     # What happens
 
-    def _view(self, language: str, run_id: str | None) -> list[Any]:
+    def _view(self, language: str, run_id: str | None, over: Sequence[str]) -> list[Any]:
         """All of one run, or of the newest where none is chosen."""
+        return self._drawn(language, run_id, over, None)
+
+    def _drawn(
+        self, language: str, run_id: str | None, over: Sequence[str], doubt: Doubt | None
+    ) -> list[Any]:
         runs = list_runs(self._services.workspace)
         chosen = next((one for one in runs if one.id == run_id), runs[0] if runs else None)
         choices = [(f"{one.id} · {state_words(one, language)}", one.id) for one in runs]
-        picker = gr.update(choices=choices, value=chosen.id if chosen else None)
-        return [picker, *run_view(chosen, language), stamp(runs, chosen)]
+        status = status_card(chosen, language) if chosen else empty(language, "training.empty")
+        return [
+            gr.update(choices=choices, value=chosen.id if chosen else None),
+            status,
+            *self.actions.show(language, chosen),
+            self.queue.show(language),
+            self.verdict.show(language, chosen),
+            *self.checkpoints.show(language, chosen, doubt),
+            self._chart(language, chosen, over),
+            stamp(runs, chosen),
+        ]
 
-    def _tick(self, language: str, run_id: str | None, seen: str) -> list[Any]:
+    def _chart(self, language: str, chosen: Run | None, over: Sequence[str]) -> dict[str, Any]:
+        runs = [chosen, *self.table.laid_over(over, chosen)] if chosen else []
+        return live_chart_value([_on_chart(run) for run in runs], language)
+
+    def _tick(self, language: str, run_id: str | None, over: Sequence[str], seen: str) -> list[Any]:
         """Look whether something has changed, which costs little, and draw only then.
 
         Time goes on without it: while a trainer lives its status is drawn at each tick.
@@ -118,7 +203,7 @@ class TrainingTab:
         runs = list_runs(self._services.workspace)
         chosen = next((one for one in runs if one.id == run_id), None)
         if stamp(runs, chosen) != seen:
-            picker, *rest = self._view(language, run_id)
+            picker, *rest = self._view(language, run_id, over)
             if chosen is not None:
                 # Another run may have been started or picked since this tick was sent.
                 picker.pop("value")
@@ -128,91 +213,91 @@ class TrainingTab:
             updates[self._shown.index(self.status)] = status_card(chosen, language)
         return updates
 
-    def _start(self, language: str, *entered: Any) -> list[Any]:
+    def _start(self, language: str, over: Sequence[str], *entered: Any) -> list[Any]:
         started = self._services.supervisor.start(self._form.values(entered))
-        return self._view(language, started.id)
+        return self._view(language, started.id, over)
 
-    def _stop(self, language: str, run_id: str | None, ending: str) -> list[Any]:
-        self._services.supervisor.stop(run_id or "", now=bool(run_id) and ending == run_id)
-        return self._view(language, run_id)
+    def _after(self, act: Callable[..., str | None]) -> Callable[..., list[Any]]:
+        """``act`` with the shown run's id, then the run whose id it gives."""
 
-    def _show(self, language: str, run_id: str | None, *entered: Any) -> list[Any]:
+        def done(language: str, run_id: str | None, over: Sequence[str], *more: Any) -> list[Any]:
+            return self._view(language, act(run_id, *more), over)
+
+        return done
+
+    def _press_queue(
+        self, language: str, run_id: str | None, over: Sequence[str], event: gr.EventData
+    ) -> list[Any]:
+        self.queue.act(event)
+        return self._view(language, run_id, over)
+
+    def _press_remedy(
+        self, language: str, run_id: str | None, over: Sequence[str], event: gr.EventData
+    ) -> list[Any]:
+        run_id, way = self.verdict.act(run_id, event)
+        return [*self._view(language, run_id, over), way]
+
+    def _press_checkpoint(
+        self,
+        language: str,
+        run_id: str | None,
+        over: Sequence[str],
+        doubt: Doubt | None,
+        event: gr.EventData,
+    ) -> list[Any]:
+        asked = self.checkpoints.act(run_id, doubt, event)
+        return self._drawn(language, run_id, over, asked)
+
+    def _press_row(
+        self,
+        language: str,
+        run_id: str | None,
+        over: Sequence[str],
+        doubt: str,
+        event: gr.EventData,
+    ) -> list[Any]:
+        run_id, laid, asked = self.table.act(run_id, over, doubt, event)
+        return [*self._view(language, run_id, laid), laid, asked]
+
+    def _rows(self, language: str, run_id: str | None, *asked: Any) -> Any:
+        return self.table.show(language, self._chosen(run_id), *asked)
+
+    def _about(self, language: str, run_id: str | None, other: str | None) -> list[Any]:
+        return self.about.show(language, self._chosen(run_id), other)
+
+    def _keep_note(
+        self, language: str, run_id: str | None, tags: str, note: str, *asked: Any
+    ) -> Any:
+        self.about.keep(run_id, tags, note)
+        gr.Info(text(language, "training.about.saved"))
+        return self._rows(language, run_id, *asked)
+
+    def _chosen(self, run_id: str | None) -> Run | None:
+        runs = list_runs(self._services.workspace)
+        return next((one for one in runs if one.id == run_id), runs[0] if runs else None)
+
+    def _show(
+        self, language: str, run_id: str | None, over: Sequence[str], *entered: Any
+    ) -> list[Any]:
         plan = plan_card(self._form.values(entered), language)
-        return [plan, *self._view(language, run_id)]
+        return [plan, *self._view(language, run_id, over)]
 
     def _read_curves(self, run_id: str) -> Curves | None:
         """What the chart's script asks for: no more than two looks at a run's folder."""
         workspace = self._services.workspace
         try:
-            return read_curves(workspace.named(workspace.runs, run_id))
+            folder = workspace.named(workspace.runs, run_id)
         except WorkspaceError:
             return None
+        return read_curves(folder) if folder.is_dir() else None
 
 
-def stamp(runs: list[Run], chosen: Run | None) -> str:
-    """Changes when something on the page would: a state, a checkpoint, or the size of a log."""
-    states = ",".join(f"{one.id}:{one.state.value}" for one in runs)
-    if chosen is None:
-        return states
-    sizes = [_size(chosen, name) for name in ("trainer_log.jsonl", "process.log")]
-    checkpoints = [(one.name, one.complete) for one in chosen.checkpoints()]
-    return f"{states}|{chosen.id}|{sizes}|{checkpoints}"
-
-
-def _size(run: Run, name: str) -> int:
-    try:
-        return (run.folder / name).stat().st_size
-    except FileNotFoundError:
-        return 0
-
-
-def run_view(run: Run | None, language: str) -> list[Any]:
-    """Status, stop button, checkpoints, chat button, log, chart and what stop offers to end."""
-    if run is None:
-        return [
-            empty(language, "training.empty"),
-            gr.update(interactive=False, value=text(language, "training.stop")),
-            "",
-            gr.update(interactive=False),
-            empty(language, "training.log.empty"),
-            chart_value(None, language),
-            "",
-        ]
-    active = run.state.active
-    stopping = run.state is RunState.STOPPING
-    checkpoints = run.checkpoints()
-    return [
-        status_card(run, language),
-        gr.update(
-            interactive=active,
-            value=text(language, "training.end_now" if stopping else "training.stop"),
-        ),
-        checkpoints_table(checkpoints, language),
-        gr.update(interactive=any(one.complete for one in checkpoints)),
-        log_view(run, language),
-        chart_value(run, language),
-        run.id if stopping else "",
-    ]
-
-
-def chart_value(run: Run | None, language: str) -> dict[str, Any]:
-    """The run's curves with its whole checkpoints; the last of one step is named once."""
-    if run is None:
-        return live_chart_value((), language)
-    saved = {one.step: one.name for one in reversed(run.checkpoints()) if one.complete}
-    marks = [(name, step) for step, name in sorted(saved.items())]
-    return live_chart_value([Shown(run.id, run.state.active, marks)], language)
-
-
-def plan_card(values: dict[str, Any], language: str) -> Any:
-    """What the start button would start."""
-    if not values.get("dataset") or not values.get("model"):
-        return element("p", text(language, "training.plan_missing"), cls="mt-notice")
-    return facts(
-        [
-            (text(language, "fields.model.label"), values["model"]),
-            (text(language, "fields.dataset.label"), values["dataset"]),
-            (text(language, "fields.finetuning_type.label"), values["finetuning_type"]),
-            (text(language, "fields.template.label"), values["template"] or "–"),
-        ]
+def _room(words: Words, name: str) -> gr.Tab:
+    return words.make(
+        gr.Tab, {"label": f"training.rooms.{name}"}, id=name, elem_id=f"run-room-{name}"
     )
+
+
+def _on_chart(run: Run) -> Shown:
+    checkpoints = [(one.name, one.step) for one in run.checkpoints() if one.complete]
+    return Shown(run.id, active=run.state.active, checkpoints=checkpoints)

@@ -1,14 +1,16 @@
 """What an answer says: refusals, other assistants' phrases, loops, and answers that say too little.
 
 Each check of this module is a function of the question and the parts of the answer that returns the
-words it found, or nothing. Of a preference pair only the better answer is looked at: that the worse
-one refuses, or says too little, is what the pair teaches.
+words it found, or nothing. Every answer of a conversation is looked at, since every one is trained
+on; of a preference pair only the better one: that the worse one refuses, or says too little, is
+what the pair teaches.
 """
 
 from __future__ import annotations
 
 import re
 from collections.abc import Iterator
+from dataclasses import replace
 
 from backend.data.checks.loops import loop_in
 from backend.data.checks.parameters import (
@@ -23,7 +25,7 @@ from backend.data.checks.parameters import (
 )
 from backend.data.checks.passages import shown
 from backend.data.checks.scripts import foreign_words, has_han
-from backend.data.checks.structure import fault_and_parts
+from backend.data.checks.structure import fault_and_parts, trained
 from backend.data.checks.values import Finding, Part
 from backend.data.meaning.lesson import Lesson, Parts
 
@@ -65,11 +67,6 @@ _BOILERPLATE = re.compile(
 )
 BOILERPLATE_SIGNS = ("AI", "GPT", "DeepSeek", "Qwen", "language model", "我是", "作为")
 """Without one of these ``boilerplate`` finds nothing."""
-
-
-def main_parts(lesson: Lesson) -> Parts:
-    """Reasoning and answer of the last answer, of a pair of the better one."""
-    return fault_and_parts(lesson.output)[1]
 
 
 def answer_in_question(question: str, answer: str) -> str:
@@ -114,8 +111,19 @@ def length(lesson: Lesson) -> int:
 
 
 def findings_of(lesson: Lesson) -> Iterator[Finding]:
-    """What is wrong with what the last answer says."""
-    question, parts = lesson.question, main_parts(lesson)
+    """What is wrong with what the answers say."""
+    said = trained(lesson)
+    for number, one in enumerate(said, start=1):
+        parts = fault_and_parts(one.output)[1]
+        for finding in _findings_of_answer(one.question, parts):
+            # The page shows reasoning and answer of the last one apart.
+            last = number == len(said)
+            yield finding if last else replace(finding, part="row", answer=number)
+    if (size := length(lesson)) > LONG_LESSON:
+        yield Finding("very_long", params={"characters": size, "limit": LONG_LESSON})
+
+
+def _findings_of_answer(question: str, parts: Parts) -> Iterator[Finding]:
     for check, words in (
         ("answer_in_question", answer_in_question(question, parts.answer)),
         ("refusal", refusal(parts.answer)),
@@ -125,8 +133,6 @@ def findings_of(lesson: Lesson) -> Iterator[Finding]:
     yield from _findings_in(question, parts)
     if short := very_short(parts):
         yield Finding("very_short", "reasoning" if short == "reasoning" else "answer")
-    if (size := length(lesson)) > LONG_LESSON:
-        yield Finding("very_long", params={"characters": size, "limit": LONG_LESSON})
 
 
 def _findings_in(question: str, parts: Parts) -> Iterator[Finding]:

@@ -74,6 +74,10 @@ class Evaluation:
             contents.append(text)
         return cls(rows, contents)
 
+    def __len__(self) -> int:
+        """Rows that are looked for."""
+        return len(self._rows)
+
     def overlaps(self, lesson: Lesson) -> bool:
         """Whether a lesson has a piece of a row in it."""
         return self.find(lesson) is not None

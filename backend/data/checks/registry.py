@@ -42,6 +42,9 @@ CHECKS: tuple[Check, ...] = (
     Check("repetition", Remedy.EXCLUDE, advised=True),
     Check("very_short", Remedy.EXCLUDE, advised=False),
     Check("very_long", Remedy.EXCLUDE, advised=False),
+    # Found when the file is read, before anything is made of the row.
+    Check("duplicate_keys", Remedy.EXCLUDE, advised=False),
+    Check("not_numbers", Remedy.EXCLUDE, advised=False),
     Check("pii_cn_id", Remedy.MASK, advised=True),
     Check("pii_phone", Remedy.MASK, advised=True),
     Check("pii_email", Remedy.MASK, advised=True),
@@ -56,6 +59,10 @@ CHECKS: tuple[Check, ...] = (
 )
 """In the order in which they are shown; a check's place is its bit in the flags of a row
 (uint32)."""
+
+TWINS = ("exact_duplicate", "same_question", "near_duplicate")
+"""The checks that find an earlier row which a row repeats; a row has the flag of the first of them
+only."""
 
 _PLACES = {check.id: place for place, check in enumerate(CHECKS)}
 

@@ -6,6 +6,7 @@ Knows nothing about leaving rows out.
 from __future__ import annotations
 
 from collections.abc import Callable, Collection
+from dataclasses import replace
 from functools import lru_cache
 
 from backend.data.checks.characters import without_invisible, without_mojibake
@@ -15,7 +16,7 @@ from backend.data.checks.registry import CHECKS, flag_of
 from backend.data.checks.scan import flags
 from backend.data.checks.structure import repaired_typo
 from backend.data.checks.values import Remedy
-from backend.data.meaning.lesson import Lesson, Pair
+from backend.data.meaning.lesson import Lesson, Pair, Turn
 
 _ROUNDS = 8
 """A repair may bring another fault to light (a zero-width space inside "Ã©"). Each round makes the
@@ -60,11 +61,14 @@ def _mending(applied: tuple[str, ...]) -> int:
 
 
 def _closed(lesson: Lesson) -> Lesson:
-    """With the reasoning of the last answer closed, of a pair that of both."""
+    """With the reasoning of all answers closed, of a pair that of both."""
     if lesson.pair:
         mended = Pair(*map(repaired_typo, lesson.pair))
         if mended == lesson.pair:
             return lesson
         return Lesson(lesson.turns, lesson.system, mended)
-    output = repaired_typo(lesson.output)
-    return lesson if output == lesson.output else lesson.with_output(output)
+    turns = tuple(
+        Turn(one.speaker, repaired_typo(one.content) if one.speaker == "assistant" else one.content)
+        for one in lesson.turns
+    )
+    return lesson if turns == lesson.turns else replace(lesson, turns=turns)

@@ -28,6 +28,9 @@ from backend.data.checks.scripts import HAN_LEADS, LATIN, foreign_words
 from backend.data.checks.values import Finding
 from backend.data.meaning.lesson import Lesson, Parts
 
+_Said = list[tuple[str, Parts]]
+"""Each answer that is trained on, in its parts, with its question."""
+
 _MISPLACED = flag_of("think_misplaced")
 _ANSWER_IN_QUESTION = flag_of("answer_in_question")
 _REFUSAL = flag_of("refusal")
@@ -62,8 +65,12 @@ def flags(lesson: Lesson) -> int:
 
     The bits of checks that compare rows are clear.
     """
-    fault, parts = structure.fault_and_parts(lesson.output)
-    found = structure.flags_of(fault, parts)
+    found = 0
+    said: _Said = []
+    for question, output in structure.trained(lesson):
+        fault, parts = structure.fault_and_parts(output)
+        found |= structure.flags_of(fault, parts)
+        said.append((question, parts))
     if lesson.pair:
         found |= structure.flags_of(*structure.fault_and_parts(lesson.pair.rejected))
     if structure.has_stray_tags(lesson):
@@ -73,32 +80,36 @@ def flags(lesson: Lesson) -> int:
     han = joined(lesson) if b"h" in shape else ""
     return (
         found
-        | _flags_of_content(lesson, parts)
-        | _flags_of_words(lesson.question, parts, data, han)
+        | _flags_of_content(said)
+        | _flags_of_words(said, data, han)
         | _flags_of_characters(lesson, data, shape)
         | _flags_of_personal(lesson, data, shape, han)
         | (_LONG if len(data) > LONG_LESSON < content.length(lesson) else 0)
     )
 
 
-def _flags_of_content(lesson: Lesson, parts: Parts) -> int:
+def _flags_of_content(said: _Said) -> int:
     found = 0
-    said = (parts.reasoning or "", parts.answer)
-    if content.answer_in_question(lesson.question, parts.answer):
-        found |= _ANSWER_IN_QUESTION
-    if content.refusal(parts.answer):
-        found |= _REFUSAL
-    if any(map(loop_in, said)):
-        found |= _REPETITION
-    if content.very_short(parts):
-        found |= _SHORT
+    for question, parts in said:
+        if content.answer_in_question(question, parts.answer):
+            found |= _ANSWER_IN_QUESTION
+        if content.refusal(parts.answer):
+            found |= _REFUSAL
+        if loop_in(parts.reasoning or "") or loop_in(parts.answer):
+            found |= _REPETITION
+        if content.very_short(parts):
+            found |= _SHORT
     return found
 
 
-def _flags_of_words(question: str, parts: Parts, data: bytes, han: str) -> int:
+def _flags_of_words(said: _Said, data: bytes, han: str) -> int:
     found = 0
-    said = (parts.reasoning or "", parts.answer)
-    if _speaks_as_assistant(data, han) and any(map(content.boilerplate, said)):
+    texts = [
+        (question, text)
+        for question, parts in said
+        for text in (parts.reasoning or "", parts.answer)
+    ]
+    if _speaks_as_assistant(data, han) and any(content.boilerplate(text) for _, text in texts):
         found |= _BOILERPLATE
     # A character beyond ASCII has at most three bytes more than one, which bounds their number from
     # below and that of Latin letters from above.
@@ -106,7 +117,7 @@ def _flags_of_words(question: str, parts: Parts, data: bytes, han: str) -> int:
         han
         and len(han) - (len(data) - len(han)) // 3 >= LATIN_TEXT
         and len(data) - len(data.translate(None, LATIN)) >= LATIN_TEXT
-        and any(foreign_words(question, one) for one in said)
+        and any(foreign_words(question, text) for question, text in texts)
     ):
         found |= _MIXED
     return found

@@ -85,9 +85,20 @@ def fault_and_parts(output: str) -> tuple[str, Parts]:
     return fault, Parts(reasoning, output[tags.closes + len(CLOSE) :].lstrip("\r\n"))
 
 
-def outputs_of(lesson: Lesson) -> tuple[str, ...]:
-    """The answers that are trained on: the last one, or both of a pair."""
-    return tuple(lesson.pair) if lesson.pair else (lesson.output,)
+class Said(NamedTuple):
+    """A question and the answer to it that is trained on."""
+
+    question: str
+    output: str
+
+
+def trained(lesson: Lesson) -> list[Said]:
+    """The answers that teach, in their order: every one of a conversation, since LLaMA-Factory
+    trains on all turns and treats each as it treats the last; of a pair the better one."""
+    turns = lesson.turns
+    if lesson.pair:
+        return [Said(turns[-1].content, lesson.pair.chosen)]
+    return [Said(turns[i - 1].content, turns[i].content) for i in range(1, len(turns), 2)]
 
 
 def flags_of(fault: str, parts: Parts) -> int:
@@ -104,7 +115,7 @@ def flags_of(fault: str, parts: Parts) -> int:
 
 
 def stray_tags(lesson: Lesson) -> Iterator[tuple[Part, str]]:
-    """Texts other than the last answer in which a tag stands where none belongs."""
+    """Texts other than the answers that are trained on in which a tag stands where none belongs."""
     for part, text in _around(lesson):
         if "think>" not in text:
             continue
@@ -125,22 +136,36 @@ def has_stray_tags(lesson: Lesson) -> bool:
 
 def findings_of(lesson: Lesson) -> Iterator[Finding]:
     """What is wrong with the tags of a lesson."""
-    for output in outputs_of(lesson):
-        fault, parts = fault_and_parts(output)
-        if fault:
-            yield Finding(fault, "answer", evidence=_tag_of(output, fault))
-        if parts.reasoning is not None and _blank(parts.reasoning):
-            yield Finding("empty_think", "reasoning")
-        if parts.reasoning is not None and _blank(parts.answer):
-            yield Finding("empty_answer_after_think", "answer")
+    outputs = [said.output for said in trained(lesson)]
+    for number, output in enumerate(outputs, start=1):
+        yield from _findings_in(output, number if number < len(outputs) else 0)
+    if lesson.pair:
+        yield from _findings_in(lesson.pair.rejected, 0)
     for part, text in stray_tags(lesson):
         yield Finding("think_misplaced", part, evidence=_tag_of(text, "think_misplaced"))
 
 
+def _findings_in(output: str, number: int) -> Iterator[Finding]:
+    """What is wrong with the tags of one answer; its number, or 0 for the last."""
+    fault, parts = fault_and_parts(output)
+    # The page shows reasoning and answer of the last one apart.
+    reasoning: Part = "row" if number else "reasoning"
+    answer: Part = "row" if number else "answer"
+    if fault:
+        yield Finding(fault, answer, evidence=_tag_of(output, fault), answer=number)
+    if parts.reasoning is not None and _blank(parts.reasoning):
+        yield Finding("empty_think", reasoning, answer=number)
+    if parts.reasoning is not None and _blank(parts.answer):
+        yield Finding("empty_answer_after_think", answer, answer=number)
+
+
 def _around(lesson: Lesson) -> Iterator[tuple[Part, str]]:
     yield "system", lesson.system
-    for turn in lesson.turns if lesson.pair else lesson.turns[:-1]:
-        yield ("answer" if turn.speaker == "assistant" else "question"), turn.content
+    for turn in lesson.turns:
+        if turn.speaker == "user":
+            yield "question", turn.content
+        elif lesson.pair:  # earlier answers of a pair are read, not trained on
+            yield "answer", turn.content
 
 
 def _blank(text: str) -> bool:

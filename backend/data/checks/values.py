@@ -32,6 +32,7 @@ class Finding:
         evidence: The very words that were found, at most 120 characters; empty for a whole part.
         params: Values for the sentence's ``{placeholders}``.
         wording: Which of the check's sentences says it, where it has more than ``found``.
+        answer: Which answer of a conversation, from 1; 0 for the last, or where it is none.
     """
 
     check: str
@@ -39,7 +40,11 @@ class Finding:
     evidence: str = ""
     params: Mapping[str, str | int] = field(default_factory=dict)
     wording: str = "found"
+    answer: int = 0
 
     def sentence(self, language: str) -> str:
         """The finding in one sentence, in ``language`` ("en" or "zh")."""
-        return text(language, f"data.checks.{self.check}.{self.wording}", **self.params)
+        said = text(language, f"data.checks.{self.check}.{self.wording}", **self.params)
+        return (
+            text(language, "data.in_answer", number=self.answer, said=said) if self.answer else said
+        )

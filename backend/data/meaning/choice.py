@@ -165,29 +165,73 @@ def right_of(value: Any, options: Options, column: str, one_based: bool = False)
     Raises:
         Unusable: it names no option, or one without text.
     """
-    items = value if isinstance(value, list | tuple) else [value]
+    items = _items(value)
     named = [_places(item, options, one_based) for item in items]
     right = tuple(options[place] for place in sorted(set(chain.from_iterable(named))))
     if not named or not all(named) or len(filled(right)) < len(right):
-        raise Unusable("data.problems.correct_unresolved", column=column)
+        raise Unusable(_why_unresolved(items, options, one_based), column=column)
     return right
 
 
-def counts_from_one(rows: Iterable[tuple[Any, Options]]) -> bool:
-    """Whether numbers of right options count from 1, told by the rows of a file.
+def _why_unresolved(items: Sequence[Any], options: Options, one_based: bool) -> str:
+    """A number that is none only since it is counted from the other end tells of the whole file."""
+    numbers = [_number(item, options) for item in items]
+    if one_based and 0 in numbers:
+        return COUNTED_FROM_ZERO
+    if not one_based and len(filled(options)) in numbers:
+        return COUNTED_FROM_ONE
+    return "data.problems.correct_unresolved"
 
-    One 0 says no; one that is as large as the number of options says yes; else it is no, as in
-    MedMCQA and MMLU.
+
+COUNTED_FROM_ZERO = "data.problems.counted_from_zero"
+COUNTED_FROM_ONE = "data.problems.counted_from_one"
+"""Why a row can't be used whose number says that the file counts in the other way."""
+
+
+class Numbering(NamedTuple):
+    """What rows say of where their numbers of right options count from.
+
+    Attributes:
+        numbers: So many rows have a number.
+        zero: So many a 0, which there is only when the first option is number 0.
+        last: So many one as large as the number of options, which there is only when it is
+            number 1.
+    """
+
+    numbers: int = 0
+    zero: int = 0
+    last: int = 0
+
+    @property
+    def one_based(self) -> bool:
+        """Where nothing tells, it is no: so it is in MedMCQA and MMLU."""
+        return self.last > 0 and not self.zero
+
+    @property
+    def certain(self) -> bool:
+        """Something tells, and nothing tells otherwise."""
+        return (self.zero > 0) is not (self.last > 0)
+
+
+def numbering_of(rows: Iterable[tuple[Any, Options]]) -> Numbering:
+    """What rows say of where their numbers count from.
 
     Args:
         rows: What names the right option, and the options of the same row.
     """
-    told = [
-        (number, len(filled(options)))
-        for value, options in rows
-        if (number := _number(value, options)) is not None
-    ]
-    return all(number != 0 for number, _ in told) and any(number >= size for number, size in told)
+    numbers = zero = last = 0
+    for value, options in rows:
+        named = [_number(item, options) for item in _items(value)]
+        told = [number for number in named if number is not None]
+        size = len(filled(options))
+        numbers += bool(told)
+        zero += 0 in told
+        last += any(number >= size for number in told)
+    return Numbering(numbers, zero, last)
+
+
+def _items(value: Any) -> Sequence[Any]:
+    return value if isinstance(value, list | tuple) else [value]
 
 
 def _places(item: Any, options: Options, one_based: bool) -> tuple[int, ...]:

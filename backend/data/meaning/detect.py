@@ -12,13 +12,14 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from backend.data.meaning import names
-from backend.data.meaning.choice import Options, counts_from_one
+from backend.data.meaning.choice import Numbering, Options, numbering_of
 from backend.data.meaning.convert import maker_of
 from backend.data.meaning.faults import Unusable, blank
 from backend.data.meaning.mapping import REQUIRED, TEMPLATED, ColumnMap, Role, Shape
 from backend.data.meaning.names import NAMES, plain
 from backend.data.meaning.templated import choice_readers
 from backend.data.meaning.templates import DEFAULT_PROMPT, parse, role_words
+from backend.errors import DataError
 
 DETECTED_ROWS = 100
 """So many rows at the start of a file tell its shape."""
@@ -161,18 +162,29 @@ def _guessed(columns: Sequence[str], rows: Sequence[Mapping[str, Any]]) -> Itera
     ):
         prompt = found.prompt_of(shape) if shape in TEMPLATED else ""
         one = ColumnMap(shape, {**mapped, **system}, prompt=prompt)
-        yield replace(one, one_based=_one_based(one, rows)) if shape is Shape.CHOICE else one
+        yield counted(one, rows)
 
 
-def _one_based(found: ColumnMap, rows: Sequence[Mapping[str, Any]]) -> bool:
-    options_in, right_in = choice_readers(found)
+def counted(found: ColumnMap, rows: Sequence[Mapping[str, Any]]) -> ColumnMap:
+    """A map with the numbers of its right options counted as these rows say."""
+    return replace(found, one_based=numbering_in(found, rows).one_based)
+
+
+def numbering_in(found: ColumnMap, rows: Sequence[Mapping[str, Any]]) -> Numbering:
+    """What rows say of where numbers of right options count from; nothing where there are none."""
+    if found.shape is not Shape.CHOICE:
+        return Numbering()
+    try:
+        options_in, right_in = choice_readers(found)
+    except DataError:  # a column is not chosen yet
+        return Numbering()
     told: list[tuple[Any, Options]] = []
     for row in rows:
         try:
             told.append((right_in(row), options_in(row)))
         except Unusable:
             continue
-    return counts_from_one(told)
+    return numbering_of(told)
 
 
 @dataclass(frozen=True)

@@ -21,6 +21,7 @@ from backend.data.reading.needle import Needle
 from backend.data.reading.parsing import not_numbers
 from backend.data.reading.values import Found, Row
 from backend.errors import DataError
+from backend.problems import Problem
 
 if TYPE_CHECKING:
     import pyarrow as pa  # type: ignore[import-untyped]
@@ -88,9 +89,8 @@ class ParquetRows:
             skip = max(skip - len(table), 0)
             left -= len(taken)
             for batch in taken.to_batches(max_chunksize=BATCH):
-                for value in batch.to_pylist():
-                    yield _row(number, value)
-                    number += 1
+                yield from _rows_of(batch, number)
+                number += len(batch)
             if left == 0:
                 return
 
@@ -160,16 +160,51 @@ def _readable_type(kind: Any) -> Any:
     import pyarrow as pa
 
     if pa.types.is_timestamp(kind):
-        return pa.timestamp("us", "UTC" if kind.tz else None)
+        return pa.timestamp(_unit(kind), "UTC" if kind.tz else None)
     if pa.types.is_time64(kind):
         return pa.time64("us")
     if pa.types.is_duration(kind):
-        return pa.duration("us")
+        return pa.duration(_unit(kind))
     if pa.types.is_list(kind):
         return pa.list_(_readable_type(kind.value_type))
     if pa.types.is_struct(kind):
         return pa.struct([(field.name, _readable_type(field.type)) for field in kind])
     return kind
+
+
+def _unit(kind: Any) -> str:
+    """A coarser unit is left alone: in microseconds a time far away would become another one."""
+    return "us" if kind.unit == "ns" else str(kind.unit)
+
+
+def _rows_of(batch: pa.RecordBatch, number: int) -> Iterator[Row]:
+    """The rows of a batch; a value that Python can't hold costs its own row only."""
+    try:
+        values = batch.to_pylist()
+    except _UNREADABLE:
+        values = None
+    for place in range(len(batch)):
+        if values is None:
+            yield _alone(batch, place, number + place)
+        else:
+            yield _row(number + place, values[place])
+
+
+def _alone(batch: pa.RecordBatch, place: int, number: int) -> Row:
+    """One row of a batch in which some value can't be read."""
+    value: dict[str, Any] = {}
+    for name, column in zip(batch.schema.names, batch.columns, strict=True):
+        try:
+            value[name] = column[place].as_py()
+        except _UNREADABLE as error:
+            key = "cell_not_text" if isinstance(error, UnicodeDecodeError) else "cell_out_of_range"
+            return Row(number, None, Problem(f"data.problems.{key}", {"column": name}))
+    return _row(number, value)
+
+
+_UNREADABLE = (ValueError, OverflowError)
+"""A text that is no UTF-8; a time before the year 1 or after 9999. pyarrow's own errors about
+values are ValueErrors."""
 
 
 def _row(number: int, value: dict[str, Any]) -> Row:

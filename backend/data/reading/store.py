@@ -27,20 +27,30 @@ from backend.files import replacing
 KEPT_COPIES = 8
 KEPT_INDEXES = 64
 
-UNPACKED_LIMIT = 64 << 30
-"""Bytes that a packed file may become."""
+KEPT_BYTES = 32 << 30
+"""Bytes that all plain copies may have together, but for the one just made."""
 
-RATIO_LIMIT = 1000
-"""Times its packed size that a file may become. Text stays below 30; gzip can't do above 1,032."""
+UNPACKED_LIMIT = 16 << 30
+"""Bytes that a packed file may become: a hundred times the largest sets of medical questions."""
+
+RATIO_LIMIT = 100
+"""Times its packed size that a file may become. Text stays below 30, tables of repeated words below
+60; gzip can't do above 1,032."""
 
 RATIO_FREE = 256 << 20
 """Bytes up to which the ratio does not matter."""
 
 ROOM_LEFT = 1 << 30
-"""Bytes of the disk that a copy leaves free."""
+ROOM_LEFT_SHARE, ROOM_LEFT_MOST = 0.05, 16 << 30
+"""A copy leaves free a share of the disk, at least and at most so many bytes: checkpoints need
+them."""
 
 _ROOM_ASKED = 64 << 20
 _PART_SECONDS = 24 * 3600
+
+
+def _room_left(disk: int) -> int:
+    return max(ROOM_LEFT, min(int(disk * ROOM_LEFT_SHARE), ROOM_LEFT_MOST))
 
 
 class Store:
@@ -124,6 +134,7 @@ class Store:
             made = made.replace(made.with_suffix(".cut"))
         self._tidy("*.plain", KEPT_COPIES, made)
         self._tidy("*.cut", KEPT_COPIES, made)
+        self._tidy_bytes(made)
         return made
 
     def _refuse_bomb(self, unpacked: int) -> None:
@@ -140,13 +151,14 @@ class Store:
             )
 
     def _refuse_full_disk(self) -> None:
-        free = shutil.disk_usage(self._folder).free
-        if free < ROOM_LEFT:
+        disk = shutil.disk_usage(self._folder)
+        free, left = disk.free, _room_left(disk.total)
+        if free < left:
             raise DataError(
                 "data.errors.no_room_for_copy",
                 name=self._path.name,
                 free=units.size(free),
-                left=units.size(ROOM_LEFT),
+                left=units.size(left),
             )
 
     # Both
@@ -161,6 +173,18 @@ class Store:
             raise DataError(
                 "data.errors.cache_not_written", folder=str(self._folder), reason=reason
             ) from error
+
+    def _tidy_bytes(self, made: Path) -> None:
+        """Clear the copies used least until the rest is small enough."""
+        with suppress(OSError):
+            copies = [*self._folder.glob("*.plain"), *self._folder.glob("*.cut")]
+            known = {one: one.stat() for one in copies if one != made}
+            total = sum(status.st_size for status in known.values())
+            for copy in sorted(known, key=lambda one: known[one].st_mtime):
+                if total <= KEPT_BYTES:
+                    return
+                copy.unlink(missing_ok=True)
+                total -= known[copy].st_size
 
     def _tidy(self, pattern: str, kept: int, made: Path) -> None:
         """Clear what was used least, never what was just made; and what a crash left behind."""

@@ -16,6 +16,12 @@ import orjson
 from backend.data.tokens.inspector import ROOT, offline
 from backend.errors import DataError
 
+PATIENCE = 300.0
+"""Seconds to wait at least: the imports alone take half a minute on a busy machine."""
+
+PATIENT_BYTES = 1 << 20
+"""Bytes for which another second is waited: a tenth of the speed measured on two idle cores."""
+
 
 @dataclass(frozen=True)
 class Loaded:
@@ -42,7 +48,7 @@ class Loaded:
 
 
 def load_through_llamafactory(
-    dataset_dir: Path, names: Sequence[str], *, cache: Path, timeout: float = 300.0
+    dataset_dir: Path, names: Sequence[str], *, cache: Path, timeout: float | None = None
 ) -> Loaded:
     """Load entries of a registry as a training run would, in a process of its own.
 
@@ -50,11 +56,13 @@ def load_through_llamafactory(
         dataset_dir: Folder with ``dataset_info.json``.
         names: Entries in it.
         cache: Folder in which a temporary one is made and removed: as large as the datasets.
-        timeout: In seconds.
+        timeout: In seconds; where None as ``patience_for`` the datasets.
 
     Raises:
         DataError: LLaMA-Factory can't load them, with its own words; or it takes too long.
     """
+    if timeout is None:
+        timeout = patience_for(dataset_dir)
     cache.mkdir(parents=True, exist_ok=True)
     folder = tempfile.mkdtemp(dir=cache, prefix="loading-")
     command = [sys.executable, "-m", "backend.workers.inspect_loading"]
@@ -75,6 +83,12 @@ def load_through_llamafactory(
     finally:
         shutil.rmtree(folder, ignore_errors=True)
     return _read(done)
+
+
+def patience_for(dataset_dir: Path) -> float:
+    """Seconds to wait for LLaMA-Factory to load the datasets in a folder, by their size."""
+    size = sum(one.stat().st_size for one in dataset_dir.rglob("*.jsonl") if one.is_file())
+    return PATIENCE + size / PATIENT_BYTES
 
 
 def _read(done: subprocess.CompletedProcess[bytes]) -> Loaded:

@@ -1,0 +1,27 @@
+// The browser's title and the notification at a run's end.
+//
+// Runs as the body of Gradio's js_on_load with `props` and `watch`. The value is {title, active, ended}:
+// the ids of the runs that train now, and of those that have ended, by id, what to say of each. Only what
+// this page has seen running is told of, once.
+
+const running = new Set();
+
+function tell(words) {
+  if (localStorage.getItem("medtune.notify") !== "yes") return;
+  if (!("Notification" in window) || Notification.permission !== "granted") return;
+  new Notification("MedTune", { body: words });
+}
+
+function show() {
+  const { title = "MedTune", active = [], ended = {} } = props.value || {};
+  if (document.title !== title) document.title = title;
+  for (const run of running) {
+    if (active.includes(run)) continue;
+    running.delete(run);
+    if (ended[run]) tell(ended[run]);
+  }
+  for (const run of active) running.add(run);
+}
+
+watch("value", show);
+show();

@@ -1,0 +1,41 @@
+"""The dashboard with a trainer that trains nothing: all of the page, in seconds.
+
+``python -m tests.fakes.training_app WORKSPACE [options of fake_trainer.py]``
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+import time
+from dataclasses import replace
+from pathlib import Path
+
+os.environ["GRADIO_ANALYTICS_ENABLED"] = "False"
+
+from backend.services import Services
+from backend.training.pumping import Pump
+from backend.training.supervisor import Supervisor
+from backend.workspace import Workspace
+from tests.fakes.ready_workspace import FAKE_TRAINER
+from ui.dashboard import build_dashboard, launch
+
+
+def main() -> None:
+    workspace = Workspace.open(Path(sys.argv[1]))
+    command = (sys.executable, str(FAKE_TRAINER), *sys.argv[2:])
+    supervisor = Supervisor(workspace, command=command)
+    services = replace(Services.of(workspace), supervisor=supervisor, pump=Pump(supervisor))
+    assert services.pump is not None
+    services.pump.start()
+    page = build_dashboard(services, language="en")
+    print(launch(page, host="127.0.0.1", port=0, auth=None, open_browser=False), flush=True)
+    try:
+        while True:
+            time.sleep(3600)
+    finally:
+        services.close()
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,34 @@
+"""What a run's curves show, in words: each finding with its evidence and what to do about it."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from backend.text import text
+from backend.training.health import Finding, Tone
+from ui.html import Safe, badge, element, empty, join
+
+_LOOK: dict[Tone, str] = {"good": "good", "warning": "busy", "bad": "bad", "quiet": "quiet"}
+"""The page's tones by a finding's; the badge's words carry the meaning."""
+
+
+def health_view(findings: Sequence[Finding], language: str) -> Safe:
+    """The findings in their order; without any it says that no run is shown."""
+    if not findings:
+        return empty(language, "training.health.none")
+    items = join(_finding(finding, language) for finding in findings)
+    title = element("h3", text(language, "training.health.title"))
+    return element("section", title, element("ul", items, cls="mt-health"), role="status")
+
+
+def _finding(finding: Finding, language: str) -> Safe:
+    look = _LOOK[finding.tone]
+    return element(
+        "li",
+        badge(text(language, f"training.health.tones.{finding.tone}"), look),
+        element("p", finding.problem.sentence(language), cls="mt-health-seen"),
+        element("p", finding.advice.sentence(language), cls="mt-quiet mt-small"),
+        cls=f"mt-finding mt-edge-{look}",
+        data_key=finding.kind,
+        data_kind=finding.kind,
+    )

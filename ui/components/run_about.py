@@ -1,0 +1,122 @@
+"""What a run was made with, how it differs from another one, and what a person noted about it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import gradio as gr
+
+from backend.errors import MedTuneError
+from backend.files import read_json
+from backend.services import Services
+from backend.text import text
+from backend.training import layout
+from backend.training.notes import read_note, write_note
+from backend.training.overview import differences
+from backend.training.runs import Run, find_run, list_runs
+from backend.training.schema import FIELD
+from ui.components.slot import slot
+from ui.html import Safe, element, empty, join, table
+from ui.i18n import Words
+
+
+class RunAbout:
+    """Tags and a note to edit, the record, and the settings that differ from another run's.
+
+    Attributes:
+        shown: What ``show`` fills.
+    """
+
+    def __init__(self, services: Services, words: Words) -> None:
+        self._services = services
+        with gr.Row():
+            self.tags = words.make(
+                gr.Textbox,
+                {"label": "training.about.tags", "info": "training.about.tags_help"},
+                max_lines=1,
+                elem_id="run-tags",
+            )
+            self.note = words.make(
+                gr.Textbox, {"label": "training.about.note"}, lines=2, scale=2, elem_id="run-note"
+            )
+            self.save = words.make(
+                gr.Button, {"value": "training.about.save"}, scale=0, elem_id="run-save-note"
+            )
+        self.other = words.make(
+            gr.Dropdown,
+            {"label": "training.about.other", "info": "training.about.other_help"},
+            choices=[],
+            value=None,
+            elem_id="run-other",
+        )
+        self.difference = slot("run-difference")
+        self.record = slot("run-record")
+        self.shown = [self.tags, self.note, self.other, self.difference, self.record]
+
+    def show(self, language: str, run: Run | None, other: str | None) -> list[Any]:
+        if run is None:
+            nothing = empty(language, "training.empty")
+            return ["", "", gr.update(choices=[], value=None), "", nothing]
+        note = read_note(run.folder)
+        others = [one.id for one in list_runs(self._services.workspace) if one.id != run.id]
+        compared = other if other in others else None
+        return [
+            ", ".join(note.tags),
+            note.note,
+            gr.update(choices=others, value=compared),
+            self.compare(language, run.id, compared),
+            record_view(run, language),
+        ]
+
+    def compare(self, language: str, run_id: str | None, other: str | None) -> Safe:
+        """The settings that differ, and nothing else."""
+        if not run_id or not other:
+            return Safe("")
+        try:
+            runs = [find_run(self._services.workspace, one) for one in (run_id, other)]
+        except MedTuneError as error:
+            return element("p", error.sentence(language), cls="mt-bad")
+        different = differences(runs[0].values, runs[1].values)
+        if not different:
+            return element("p", text(language, "training.about.same"), cls="mt-quiet")
+        rows = [[_label(name, language), _said(one), _said(two)] for name, one, two in different]
+        headers = [text(language, "training.about.setting"), run_id, other]
+        return table(headers, rows, numeric=frozenset())
+
+    def keep(self, run_id: str | None, tags: str, note: str) -> None:
+        run = find_run(self._services.workspace, run_id or "")
+        self._services.workspace.check_writable()
+        write_note(run.folder, tags or "", note or "")
+
+
+def record_view(run: Run, language: str) -> Safe:
+    """``record.json``: all that the result depends on besides the configuration."""
+    record = read_json(run.folder / layout.RECORD)
+    title = element("h3", text(language, "training.about.record"))
+    if not isinstance(record, dict):
+        return join(
+            [title, element("p", text(language, "training.about.no_record"), cls="mt-quiet")]
+        )
+    rows = [[element("code", name), _said(value)] for name, value in _flat(record)]
+    headers = [text(language, "training.about.setting"), text(language, "training.about.value")]
+    return join([title, table(headers, rows, numeric=frozenset())])
+
+
+def _flat(record: Mapping[str, Any], before: str = "") -> list[tuple[str, Any]]:
+    rows: list[tuple[str, Any]] = []
+    for name, value in record.items():
+        if isinstance(value, Mapping):
+            rows += _flat(value, f"{before}{name}.")
+        else:
+            rows.append((before + name, value))
+    return rows
+
+
+def _label(name: str, language: str) -> str:
+    return text(language, f"fields.{name}.label") if name in FIELD else name
+
+
+def _said(value: Any) -> Safe:
+    words = ", ".join(map(str, value)) if isinstance(value, list) else value
+    return element("span", "–" if words is None or words == "" else words, cls="mt-name")
