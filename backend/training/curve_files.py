@@ -39,7 +39,6 @@ class TrainerFile:
 
     def __init__(self, folder: Path) -> None:
         self._follower = Follower(folder / TRAINER_LOG)
-        self.total = 0
         self._forget()
 
     def update(self) -> float | None:
