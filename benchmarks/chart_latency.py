@@ -72,9 +72,8 @@ def latencies(page: Page, folder: Path) -> list[float]:
     page.wait_for_function("step => window.drawnAt[step]", arg=STEPS + POINTS, timeout=PATIENCE_MS)
     drawn = {int(step): at for step, at in page.evaluate("window.drawnAt").items()}
     # A step that was drawn together with a later one appeared when that one did.
-    return [
-        min(drawn[later] for later in drawn if later >= step) - at for step, at in written.items()
-    ]
+    first = {step: min(at for later, at in drawn.items() if later >= step) for step in written}
+    return [first[step] - at for step, at in written.items()]
 
 
 @contextmanager
