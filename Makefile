@@ -22,13 +22,16 @@ run:
 	@sh scripts/setup.sh run
 	@exec $(PYTHON) app.py $(ARGS)
 
-# Unit tests share nothing, so all cores run them; what starts trainers, engines and browsers would
-# only get into its own way.
+# On all cores. Of what starts trainers, engines and browsers each file stays with one worker, since its
+# tests share them; most of their time is one thread that imports, so that two files at once pay.
 test:
 	@sh scripts/setup.sh test
 ifeq ($(strip $(ARGS)),)
-	@$(PYTHON) -m pytest tests/unit -n auto --dist loadscope; unit=$$?; \
-	$(PYTHON) -m pytest tests/integration tests/browser && exit $$unit
+	@failed=0; \
+	$(PYTHON) -m pytest tests/unit -n auto --dist loadscope || failed=1; \
+	$(PYTHON) -m pytest tests/integration -n auto --dist loadfile || failed=1; \
+	$(PYTHON) -m pytest tests/browser -n auto --dist loadfile || failed=1; \
+	exit $$failed
 else
 	@$(PYTHON) -m pytest $(ARGS)
 endif
