@@ -13,6 +13,7 @@ from pathlib import Path
 
 os.environ["GRADIO_ANALYTICS_ENABLED"] = "False"
 
+from app import free_port
 from backend.services import Services
 from backend.training.pumping import Pump
 from backend.training.supervisor import Supervisor
@@ -29,7 +30,8 @@ def main() -> None:
     assert services.pump is not None
     services.pump.start()
     page = build_dashboard(services, language="en")
-    print(launch(page, host="127.0.0.1", port=0, auth=None, open_browser=False), flush=True)
+    port = free_port("127.0.0.1", 0)
+    print(launch(page, host="127.0.0.1", port=port, auth=None, open_browser=False), flush=True)
     try:
         while True:
             time.sleep(3600)

@@ -139,9 +139,11 @@ class TrainingTab:
     def _wire_rooms(self) -> None:
         table, about = self.table, self.about
         rows = [self._language, self.run, *table.inputs]
-        for change in (self.seen.change, self.runs_door.select, table.order.input):
+        # A text box tells of a key before its value has it; its change comes when it has.
+        for change in (
+            self.seen.change, self.runs_door.select, table.order.input, table.words.change
+        ):  # fmt: skip
             change(told(self._rows), rows, table.slot, trigger_mode="always_last", **PRIVATE)
-        table.words.input(told(self._rows), rows, table.slot, trigger_mode="always_last", **PRIVATE)
         on_press(
             table.slot,
             self._press_row,
