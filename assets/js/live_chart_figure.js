@@ -133,7 +133,8 @@ function layout() {
       exponentformat: "power",
       autorange: true,
       uirevision: `${revision} ${view.log}`,
-      ...(ticks ? { tickformat: ticks } : {}),
+      // A constant rate has no range of its own: Plotly would draw from -1 to 1 and call 1e-4 nothing.
+      ...(ticks ? { tickformat: ticks, rangemode: "tozero" } : {}),
     },
   ]);
   return {

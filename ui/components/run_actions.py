@@ -117,7 +117,7 @@ def _button(words: Words, key: str, elem_id: str, *, variant: str = "secondary")
         {"value": key},
         variant=variant,
         size="md",
-        min_width=150,
+        min_width=110,
         interactive=False,
         elem_id=elem_id,
     )
