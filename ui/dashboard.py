@@ -136,6 +136,13 @@ def _wire_ways(rooms: Rooms, language: gr.Radio) -> None:
         [chat.base, chat.columns, chat.chosen],
         **PRIVATE,
     ).then(lambda chosen: _go("chat") if chosen else gr.skip(), chat.chosen, rooms.frame, **PRIVATE)
+    training.curves.on_checkpoint(
+        chat.choose_checkpoint, [language], [chat.base, chat.columns, chat.chosen]
+    ).then(lambda chosen: _go("chat") if chosen else gr.skip(), chat.chosen, rooms.frame, **PRIVATE)
+    way = training.verdict.way
+    way.change(
+        lambda tab: _go(tab) if tab in TABS else gr.skip(), way, rooms.frame, **PRIVATE
+    ).then(lambda: "", None, way, **PRIVATE)
 
 
 def launch(

@@ -140,8 +140,8 @@ def watches_training(me: Person, workspace: Workspace, *, run: str) -> None:
 
 
 def reads_the_log(me: Person, workspace: Workspace, *, run: str) -> None:
-    me.opens_all_folds()
-    log = me.sees("run-log").locator("pre")
+    me.page.get_by_role("tab", name="Log", exact=True).click()
+    log = me.sees("run-log").locator(".mt-log-lines")
     expect(log).to_contain_text("train_runtime")
     last = log_tail(find_run(workspace, run)).strip().splitlines()[-1]
     expect(log).to_contain_text(last)

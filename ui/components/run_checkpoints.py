@@ -16,7 +16,6 @@ from backend.units import size
 from ui.components.actions import action_button, action_slot, pressed
 from ui.components.run_view import checkpoint_words
 from ui.html import Safe, badge, count, element, empty, join, table
-from ui.i18n import Words
 
 KEEP = "keep"
 """What ``Doubt.name`` is where all but the best and the last would go."""
@@ -38,22 +37,17 @@ class RunCheckpoints:
         shown: What ``show`` fills.
     """
 
-    def __init__(self, services: Services, words: Words) -> None:
+    def __init__(self, services: Services) -> None:
         self._services = services
         self.slot = action_slot("run-checkpoints")
-        self.chat = words.make(
-            gr.Button, {"value": "training.chat"}, interactive=False, elem_id="run-chat"
-        )
         self.doubt = gr.State(None)
-        self.shown = [self.slot, self.chat, self.doubt]
+        self.shown = [self.slot, self.doubt]
 
     def show(self, language: str, run: Run | None, doubt: Doubt | None = None) -> list[Any]:
         if run is None:
-            return ["", gr.update(interactive=False), None]
+            return ["", None]
         asked = doubt if doubt and doubt.run == run.id and not run.state.pending else None
-        found = run.checkpoints()
-        can_chat = any(one.complete for one in found)
-        return [_view(run, found, asked, language), gr.update(interactive=can_chat), asked]
+        return [_view(run, run.checkpoints(), asked, language), asked]
 
     def act(self, run_id: str | None, doubt: Doubt | None, event: gr.EventData) -> Doubt | None:
         """Do what a button says; the result is what is asked about next."""

@@ -22,6 +22,7 @@ from ui.components.chat_columns import (
     settings_of,
     streamed,
 )
+from ui.components.live_chart import checkpoint_of
 from ui.components.slot import slot
 from ui.errors import told
 from ui.html import element, empty
@@ -157,6 +158,18 @@ class ChatTab:
         keys = [column.key for column in self._room.columns(base.id)]
         mine = [key for key in keys if key.startswith(f"{run.id}/")]
         return [*picked(self._room, base.id, [*keys[:1], *span(mine)], language), True]
+
+    def choose_checkpoint(self, language: str, event: gr.EventData) -> list[Any]:
+        """Base and the checkpoint whose marker was clicked, chosen; and that it went."""
+        asked = checkpoint_of(event)
+        if asked is None:
+            return [gr.skip(), gr.skip(), False]
+        run_id, checkpoint = asked
+        run = find_run(self._services.workspace, run_id)
+        base = choices.base_of(self._services.workspace, run)
+        keys = [column.key for column in self._room.columns(base.id)]
+        mine = [key for key in keys if key == f"{run.id}/{checkpoint}"]
+        return [*picked(self._room, base.id, [*keys[:1], *mine], language), True]
 
     def _view(self, language: str, request: gr.Request) -> list[Any]:
         """Status and columns as the engine is now; columns that stream are left to their stream."""

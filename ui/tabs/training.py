@@ -38,7 +38,7 @@ class TrainingTab:
         run: The run that is shown.
         chat_about: Asks to compare its checkpoints.
         curves: The chart, which tells of clicks on a checkpoint.
-        checkpoint: The event after which ``picked`` names the checkpoint that was clicked.
+        verdict: What is said of the run; its ``way`` names a tab that a remedy leads to.
     """
 
     def __init__(self, services: Services, words: Words, language: gr.Radio, *, form: Form) -> None:
@@ -57,6 +57,7 @@ class TrainingTab:
         self.seen = gr.State("")
         self._shown = [
             self.run,
+            self.chat_about,
             self.status,
             *self.actions.shown,
             self.queue.slot,
@@ -72,10 +73,6 @@ class TrainingTab:
             self._show, [self.plan, *self._shown], inputs=[self.run, self.table.over, *form.inputs]
         )
 
-    @property
-    def chat_about(self) -> gr.Button:
-        return self.checkpoints.chat
-
     def _lay_out_start(self, words: Words) -> None:
         self.plan = slot("run-plan")
         self.start = words.make(
@@ -83,6 +80,9 @@ class TrainingTab:
         )
         self.run = words.make(
             gr.Dropdown, {"label": "training.run"}, choices=[], value=None, elem_id="run-choice"
+        )
+        self.chat_about = words.make(
+            gr.Button, {"value": "training.chat"}, interactive=False, elem_id="run-chat"
         )
         self.queue = QueueList(self._services)
         self.notify = words.make(
@@ -93,7 +93,7 @@ class TrainingTab:
         """What there is to say beyond state and curves, one room each."""
         with gr.Tabs(elem_id="run-rooms"):
             with _room(words, "checkpoints"):
-                self.checkpoints = RunCheckpoints(self._services, words)
+                self.checkpoints = RunCheckpoints(self._services)
             with _room(words, "runs") as self.runs_door:
                 self.table = RunsTable(self._services, words)
             with _room(words, "log") as self.log_door:
@@ -182,8 +182,10 @@ class TrainingTab:
         chosen = next((one for one in runs if one.id == run_id), runs[0] if runs else None)
         choices = [(f"{one.id} · {state_words(one, language)}", one.id) for one in runs]
         status = status_card(chosen, language) if chosen else empty(language, "training.empty")
+        can_chat = chosen is not None and any(one.complete for one in chosen.checkpoints())
         return [
             gr.update(choices=choices, value=chosen.id if chosen else None),
+            gr.update(interactive=can_chat),
             status,
             *self.actions.show(language, chosen),
             self.queue.show(language),
