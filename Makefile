@@ -24,11 +24,13 @@ run:
 
 # On all cores. Of what starts trainers, engines and browsers each file stays with one worker, since its
 # tests share them; most of their time is one thread that imports, so that two files at once pay.
+# Threads of torch that spin while they wait would take the cores from each other (backend/training/environment.py).
 test:
 	@sh scripts/setup.sh test
 ifeq ($(strip $(ARGS)),)
 	@failed=0; \
 	$(PYTHON) -m pytest tests/unit -n auto --dist loadscope || failed=1; \
+	export GOMP_SPINCOUNT=1000; \
 	$(PYTHON) -m pytest tests/integration -n auto --dist loadfile || failed=1; \
 	$(PYTHON) -m pytest tests/browser -n auto --dist loadfile || failed=1; \
 	exit $$failed

@@ -17,6 +17,7 @@ from backend.workers.engine_protocol import SamplingSettings
 from backend.workers.engine_row import End, Row, Token
 from backend.workers.engine_sampling import Sampler
 from tests.fakes.tiny_columns import make_base
+from tests.fakes.trainers import wait_until
 
 pytestmark = pytest.mark.integration
 
@@ -53,7 +54,7 @@ class Heard:
             self.tokens.append(event.id)
 
     def wait(self) -> str:
-        assert self.over.wait(60)
+        assert self.over.wait(240)
         assert self.end is not None
         return self.end.reason
 
@@ -91,7 +92,8 @@ def test_rows_that_do_not_fit_together_wait(base: Base) -> None:
         loop.submit(one.row)
     assert last.wait() == "length"
     assert all(one.wait() == "length" for one in first)
-    assert loop.load_now() == {"running": 0, "waiting": 0}
+    # A row is told of its end before its place is free.
+    wait_until(lambda: loop.load_now() == {"running": 0, "waiting": 0}, 60)
 
 
 def test_cancelled_rows_end_wherever_they_are(base: Base) -> None:

@@ -22,6 +22,7 @@ from backend.processes import end_group
 from backend.training import layout
 from backend.training.curves import series_of
 from backend.training.environment import environment
+from backend.training.failures import explain
 from backend.training.runs import (
     Run,
     RunState,
@@ -287,7 +288,9 @@ def test_a_failure_of_llama_factory_is_explained(ready: Workspace, trainers: Sup
         broken.write_bytes(whole)
     failed = find_run(ready, run.id)
     assert failed.state is RunState.FAILED and failed.exit_code == 1
-    assert failed.failure is not None and "Error" in failed.failure.sentence("en")
+    explanation = explain(failed)
+    assert explanation is not None and explanation.kind == "data"
+    assert any("Error" in line for line in explanation.evidence)
     assert "Traceback (most recent call last)" in log_tail(failed)
 
 
