@@ -165,7 +165,8 @@ def test_node_zoom_and_legend_survive_fifty_updates(opened: Opened) -> None:
     )
     page.wait_for_function("window.updates >= 50", timeout=200_000)
     now = layout(page)
-    assert (now["range"], now["loss_range"]) == (zoomed["range"], zoomed["loss_range"])
+    # It was zoomed along the steps; the losses' range still follows what comes.
+    assert now["range"] == zoomed["range"]
     assert same_node(page)
     assert curve(page, "loss", second)["visible"] is False
     assert curve(page, "loss", first)["visible"] is True

@@ -77,7 +77,7 @@ def test_a_malformed_file_is_said_to_be_one(me: Person, workspace: Workspace) ->
     put(workspace, "prose.json", "Dear colleague, this is no JSON.")
     me.goes_to("data")
     me.chooses("data-source", re.compile("prose"))
-    me.is_told("JSON")
+    expect(me.sees("tab-data")).to_contain_text("neither a JSON array nor JSON lines")
 
 
 def test_bad_rows_are_named_by_number_and_the_rest_is_prepared(
@@ -101,6 +101,8 @@ def test_bad_rows_are_named_by_number_and_the_rest_is_prepared(
     # Questions that differ in a number only are relatives: all of them stay on one side.
     kept = (folder / "data.jsonl").read_text(encoding="utf-8")
     assert [n for n in range(6) if f"Question {n}?" in kept] == [0, 1, 3, 4, 5]
+    # The page offers the next free name; the one that is taken is refused.
+    me.types("data-name", "some")
     me.presses("data-start")
     me.is_told("some")
 
