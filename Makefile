@@ -24,13 +24,14 @@ run:
 
 # On all cores. Of what starts trainers, engines and browsers each file stays with one worker, since its
 # tests share them; most of their time is one thread that imports, so that two files at once pay.
-# Threads of torch that spin while they wait would take the cores from each other (backend/training/environment.py).
+# One thread of torch for each: two that wait for one another beside a browser that takes a core made a
+# step of the demo model take 20 s instead of 0.3.
 test:
 	@sh scripts/setup.sh test
 ifeq ($(strip $(ARGS)),)
 	@failed=0; \
 	$(PYTHON) -m pytest tests/unit -n auto --dist loadscope || failed=1; \
-	export GOMP_SPINCOUNT=1000; \
+	export OMP_NUM_THREADS=1; \
 	$(PYTHON) -m pytest tests/integration -n auto --dist loadfile || failed=1; \
 	$(PYTHON) -m pytest tests/browser -n auto --dist loadfile || failed=1; \
 	exit $$failed
