@@ -24,8 +24,7 @@ run:
 
 # On all cores. Of what starts trainers, engines and browsers each file stays with one worker, since its
 # tests share them; most of their time is one thread that imports, so that two files at once pay.
-# One thread of torch for each: two that wait for one another beside a browser that takes a core made a
-# step of the demo model take 20 s instead of 0.3.
+# Two workers for two cores, so torch gets one thread in each.
 test:
 	@sh scripts/setup.sh test
 ifeq ($(strip $(ARGS)),)

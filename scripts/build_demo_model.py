@@ -209,12 +209,19 @@ def forget_known(
 
 
 def save(model: Qwen2ForCausalLM, tokenizer: PreTrainedTokenizerFast, folder: Path) -> int:
-    """Write both in bfloat16 (half the size; LLaMA-Factory computes in float32 on a processor).
+    """Write both, the weights in bfloat16, which halves their size.
+
+    What is loaded computes in float32, as the configuration says: transformers obeys it, and many
+    processors have no instructions for bfloat16.
 
     Returns the size of the folder in bytes.
     """
     model.to(torch.bfloat16).save_pretrained(folder)
     tokenizer.save_pretrained(folder)
+    config = json.loads((folder / "config.json").read_text(encoding="utf-8"))
+    config["dtype"] = "float32"
+    written = json.dumps(config, ensure_ascii=False, indent=2) + "\n"
+    (folder / "config.json").write_text(written, encoding="utf-8")
     # transformers 5 writes a class name of its own there, which version 4 does not know.
     path = folder / "tokenizer_config.json"
     settings = json.loads(path.read_text(encoding="utf-8"))
