@@ -49,6 +49,9 @@ class Room:
     def __init__(self, workspace: Workspace, engines: EngineManager) -> None:
         self.workspace = workspace
         self.revision = 0
+        # What the last unload gave back: any page may draw the status after it, not only the one
+        # that asked for it.
+        self.freed: int | None = None
         self._engines = engines
         self._asking: dict[str, Answers] = {}
         self._conversation: Conversation | None = None
@@ -73,11 +76,15 @@ class Room:
         wanted = [known[key] for key in keys if key in known][:MOST_COLUMNS]
         if not wanted:
             raise EngineError("chat.errors.no_column")
+        self.freed = None
         self._engines.load(base.path, asked_alike(wanted))
 
     def unload(self) -> int | None:
         """End the engine; the memory that came back in bytes, or None where nothing was loaded."""
-        return self._engines.unload() if self.engine else None
+        if self.engine is None:
+            return None
+        freed = self.freed = self._engines.unload()
+        return freed
 
     def conversation(self) -> Conversation | None:
         """The one with the columns that are loaded: the present one, the last on disk, or a new."""

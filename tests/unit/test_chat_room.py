@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 
+from backend.chat import choices
 from backend.chat.asking import Target
 from backend.chat.columns import Column
 from backend.chat.conversations import Conversation, SavedColumn, SavedMessage, list_conversations
@@ -17,6 +18,7 @@ from backend.chat.settings import Settings
 from backend.errors import EngineError
 from backend.workspace import Workspace
 from tests.fakes.openai_server import DONE, Scripted, chunk, forever, serving, status, streams
+from ui.tabs.chat import stamp, status_line
 
 BASE = Column("base", None, "deepseekr1")
 TUNED = Column("first/checkpoint-20", Path("first/checkpoint-20"), "deepseekr1")
@@ -46,6 +48,13 @@ class FakeManager:
 
     def current(self) -> FakeEngine | None:
         return self.engine
+
+    def load(self, model_path: Path, columns: tuple[Column, ...]) -> None:
+        self.engine = FakeEngine(columns=columns, model_path=model_path)
+
+    def unload(self) -> int:
+        self.engine = None
+        return 858_000_000
 
 
 def room_with(workspace: Workspace, engine: FakeEngine | None) -> Room:
@@ -85,6 +94,18 @@ def test_every_column_keeps_its_own_answer_and_is_told_its_own_past(workspace: W
         "And then?",
     ]
     assert "Rest." in told["base"][1]["content"]
+
+
+def test_what_an_unload_gave_back_is_said_until_the_next_load(workspace: Workspace) -> None:
+    """A tick that was on its way took the words about the memory off the page again."""
+    room = room_with(workspace, FakeEngine())
+    assert room.unload() == room.freed == 858_000_000
+    assert room.unload() is None, "nothing was loaded"
+    assert stamp(room) != stamp(room_with(workspace, None)), "a tick before it is drawn over"
+    assert "process has ended" in status_line(room.engine, room.freed, "en")
+    (base, *_) = choices.bases(workspace)
+    room.load(base.id, [room.columns(base.id)[0].key])
+    assert room.freed is None
 
 
 def test_what_was_said_is_on_disk_and_comes_back(workspace: Workspace) -> None:

@@ -179,7 +179,7 @@ class ChatTab:
         if self._room.is_asking(session_of(request)):
             updates = [gr.skip()] * len(updates)
         return [
-            status_line(engine, language),
+            status_line(engine, self._room.freed, language),
             *updates,
             gr.update(choices=self._room.questions(now), value=None),
             stamp(self._room),
@@ -207,12 +207,9 @@ class ChatTab:
         return self._view(language, request)
 
     def _unload(self, language: str, request: gr.Request) -> list[Any]:
-        freed = self._room.unload()
-        words = (
-            text(language, "chat.nothing_to_unload")
-            if freed is None
-            else text(language, "chat.unloaded", memory=size(freed))
-        )
+        if self._room.unload() is not None:
+            return self._view(language, request)
+        words = text(language, "chat.nothing_to_unload")
         return [element("p", words, role="status"), *self._view(language, request)[1:]]
 
     def _clear(self, language: str, request: gr.Request) -> list[Any]:
@@ -308,7 +305,7 @@ def stamp(room: Room) -> str:
     """Changes when the status, a column's head or the conversation would."""
     engine = room.engine
     if engine is None:
-        return f"none|{room.revision}"
+        return f"none|{room.freed}|{room.revision}"
     loading = engine.loading
     keys = ",".join(column.key for column in engine.columns)
     refused = ",".join(engine.column_errors)
@@ -316,7 +313,11 @@ def stamp(room: Room) -> str:
     return f"{state}|{keys}|{refused}|{room.revision}"
 
 
-def status_line(engine: Engine | None, language: str) -> Any:
+def status_line(engine: Engine | None, freed: int | None, language: str) -> Any:
+    """What is loaded or why not; after an unload, the bytes that it ``freed``."""
+    if engine is None and freed is not None:
+        words = text(language, "chat.unloaded", memory=size(freed))
+        return element("p", words, role="status")
     if engine is None:
         return empty(language, "chat.empty")
     loading = engine.loading
