@@ -194,7 +194,7 @@ def _show(trigger: Any, refresh: Refresh, header: Header) -> Any:
         told(refresh.show),
         [header.language, *refresh.inputs],
         list(refresh.outputs),
-        **PRIVATE,
+        **{**PRIVATE, **refresh.options},
     )
 
 
@@ -219,7 +219,9 @@ def _wire_language(page: gr.Blocks, header: Header, words: Words, rooms: Rooms) 
         trigger_mode="always_last",
         **PRIVATE,
     )
-    restored = _show(loaded.then, rooms.hyperparameters.restore, header)
+    # The other tabs show what is on disk when they are opened.
+    once = [rooms.hyperparameters.restore, rooms.download.restore]
+    for refresh in [*once, header.refresh, rooms.download.refresh]:
+        _show(loaded.then, refresh, header)
     for refresh in [header.refresh, *rooms.refreshes.values()]:
-        _show(restored.then, refresh, header)
         _show(changed.then, refresh, header)

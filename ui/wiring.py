@@ -14,9 +14,10 @@ PRIVATE: Mapping[str, Any] = {"show_progress": "hidden", "api_visibility": "priv
 class Refresh:
     """Shows the present state of what is on disk: on load, on coming to the tab, on a new language.
 
-    ``show`` takes the language and the values of ``inputs``.
+    ``show`` takes the language and the values of ``inputs``; ``options`` go to the event.
     """
 
     show: Callable[..., Any]
     outputs: Sequence[Any]
     inputs: Sequence[Any] = field(default=())
+    options: Mapping[str, Any] = field(default_factory=dict)

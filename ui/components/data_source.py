@@ -150,8 +150,3 @@ def _work(language: str, look: Look) -> Work | None:
 def share_of(task: Task) -> float | None:
     """How much of a task's step is done; None where that is unknown."""
     return min(task.done / task.total, 1.0) if task.total else None
-
-
-def source_choices(sources: Sequence[str], chosen: str | None) -> dict[str, Any]:
-    """The files that can be chosen; the chosen one stays while it is there."""
-    return gr.update(choices=list(sources), value=chosen if chosen in sources else None)

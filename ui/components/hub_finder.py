@@ -41,7 +41,6 @@ class HubFinder:
 
     Attributes:
         started: The event after which the download runs.
-        shown: What ``show`` fills.
     """
 
     def __init__(self, downloads: Downloads, words: Words, language: gr.Radio) -> None:
@@ -50,8 +49,13 @@ class HubFinder:
         self._lay_out_choice(words)
         self._lay_out_plan(words)
         self._wire(language)
-        self.shown = [self.details, *self._plan_parts, self.room]
-        self.inputs = [self.hub, self.kind, self.catalogue, self.plan, self.files]
+        # Nothing of it is on disk: it is drawn again for another language alone.
+        language.change(
+            self._say_again,
+            [language, self.hub, self.kind, self.catalogue, self.plan, self.files],
+            [self.details, *self._plan_parts, self.room],
+            **PRIVATE,
+        )
 
     def _lay_out_choice(self, words: Words) -> None:
         with gr.Row():
@@ -86,7 +90,7 @@ class HubFinder:
 
     def _lay_out_plan(self, words: Words) -> None:
         self.plan = gr.State(None)
-        self.about = slot("hub-plan")
+        self.about = slot("hub-plan", value=_nothing_listed(words.language))
         with gr.Row(visible=False, elem_classes="mt-picks") as self.picks:
             self.advised, self.all, self.none = (
                 words.make(gr.Button, {"value": f"hub.{name}"}, size="sm", elem_id=f"files-{name}")
@@ -170,17 +174,15 @@ class HubFinder:
 
     # What happens
 
-    def show(
+    def _say_again(
         self,
         language: str,
         hub: HubName,
         kind: Kind,
         entry: str | None,
         plan: Plan | None,
-        *rest: Any,
+        chosen: Sequence[str],
     ) -> list[Any]:
-        """Everything again, in another language."""
-        chosen: Sequence[str] = rest[0] or ()
         return [
             entry_facts(hub, kind, entry, language),
             *self._plan_updates(language, plan, chosen),
@@ -224,7 +226,7 @@ class HubFinder:
         if plan is None:
             hidden = gr.update(visible=False)
             return [
-                empty(language, "hub.no_plan"),
+                _nothing_listed(language),
                 hidden,
                 gr.update(visible=False, choices=[], value=[]),
                 gr.update(visible=False, value=False),
@@ -238,6 +240,10 @@ class HubFinder:
             gr.update(visible=any(one.pickle for one in plan.files)),
             gr.update(visible=True),
         ]
+
+
+def _nothing_listed(language: str) -> Safe:
+    return empty(language, "hub.no_plan")
 
 
 def _kinds(language: str) -> list[tuple[str, str]]:

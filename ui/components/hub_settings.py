@@ -30,6 +30,8 @@ class HubSettingsForm:
         self.shown = [self.endpoint, self.keep, self.state]
         self.inputs = [hub]
         hub.change(self.show, [language, hub], self.shown, **PRIVATE)
+        # Not the boxes: what is typed there may not be saved yet.
+        language.change(self._state, [language, hub], self.state, **PRIVATE)
         self.save.click(
             told(self._save),
             [language, hub, self.endpoint, self.token, self.keep],

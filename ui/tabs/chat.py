@@ -22,6 +22,7 @@ from ui.components.chat_columns import (
     settings_of,
     streamed,
 )
+from ui.components.choices import UNSENT, choices_now
 from ui.components.live_chart import checkpoint_of
 from ui.components.slot import slot
 from ui.errors import told
@@ -194,7 +195,8 @@ class ChatTab:
     def _show(
         self, language: str, request: gr.Request, base_id: str | None, keys: list[str]
     ) -> list[Any]:
-        return [*picked(self._room, base_id, keys, language), *self._view(language, request)]
+        chosen = picked(self._room, base_id, keys, language, sent=(base_id, keys))
+        return [*chosen, *self._view(language, request)]
 
     def _choose_base(self, language: str, base_id: str | None) -> Any:
         known = [column.key for column in self._room.columns(base_id)]
@@ -266,10 +268,18 @@ def session_of(request: gr.Request) -> str:
     return request.session_hash or ""
 
 
-def picked(room: Room, base_id: str | None, keys: Sequence[str], language: str) -> list[Any]:
+def picked(
+    room: Room,
+    base_id: str | None,
+    keys: Sequence[str],
+    language: str,
+    *,
+    sent: tuple[Any, Any] = (UNSENT, UNSENT),
+) -> list[Any]:
     """The two dropdowns: what is on disk now, and what of it is chosen.
 
-    With nothing chosen, what is loaded; else the first base and the newest run on it.
+    With nothing chosen, what is loaded; else the first base and the newest run on it. What the page
+    ``sent`` is left as it is, where it can be.
     """
     bases = choices.bases(room.workspace)
     known = [base.id for base in bases]
@@ -280,9 +290,10 @@ def picked(room: Room, base_id: str | None, keys: Sequence[str], language: str) 
     chosen = base_id if base_id in known else (known[0] if known else None)
     columns = [column.key for column in room.columns(chosen)]
     kept = [key for key in keys if key in columns] or first_choice(columns)
+    labelled = _labelled(columns, language)
     return [
-        gr.update(choices=known, value=chosen),
-        gr.update(choices=_labelled(columns, language), value=kept[:MOST_COLUMNS]),
+        choices_now(known, sent=sent[0], kept=chosen),
+        choices_now(labelled, sent=sent[1], kept=kept[:MOST_COLUMNS]),
     ]
 
 

@@ -15,8 +15,9 @@ from backend.errors import DataError, MedTuneError
 from backend.library.datasets import list_raw_datasets
 from backend.services import Services
 from ui.components.checks_panel import ChecksPanel
-from ui.components.data_canvas import ORDERED, Asked, Canvas
-from ui.components.data_source import SourcePanel, source_choices
+from ui.components.choices import choices_now
+from ui.components.data_canvas import ORDER, ORDERED, Asked, Canvas
+from ui.components.data_source import SourcePanel
 from ui.components.format_panel import FormatPanel
 from ui.components.lengths_panel import LengthsPanel
 from ui.components.prepare_panel import PreparePanel, free_name, name_of
@@ -68,6 +69,7 @@ class DataTab:
             self._refresh,
             [self.top.source, *self.canvas.shown, *self.shelf.shown, self.tokens.cutoff],
             inputs=[*self.canvas.place[1:], *self.shelf.state],
+            options=ORDER,
         )
 
     def _lay_out(self, words: Words, language: gr.Radio) -> None:
@@ -176,7 +178,7 @@ class DataTab:
             shown = self._refused(language, error)
         shelf = self.shelf.show(language, question, comparing)
         cutoff = self.tokens.cutoff_for(chosen)
-        return [source_choices(sources, chosen), *shown, *shelf, cutoff]
+        return [choices_now(sources, sent=source, kept=chosen), *shown, *shelf, cutoff]
 
     def _tick(
         self,

@@ -24,7 +24,12 @@ TICK_SECONDS = 1.0
 
 
 class DownloadTab:
-    """The tab's components, and what happens when they are used."""
+    """The tab's components, and what happens when they are used.
+
+    Attributes:
+        refresh: What is fetched and what is here.
+        restore: The hubs' settings, once, when the page loads: later they may be half typed.
+    """
 
     def __init__(self, services: Services, words: Words, language: gr.Radio) -> None:
         self._services = services
@@ -48,16 +53,10 @@ class DownloadTab:
         self._wire(language)
         self.refresh = Refresh(
             self._show,
-            [
-                *self.finder.shown,
-                *self.settings.shown,
-                self.jobs,
-                *self.shelf.shown,
-                *self.imports.shown,
-                self.seen,
-            ],
-            inputs=[*self.finder.inputs, self.asking, self.shelf.question],
+            [self.jobs, *self.shelf.shown, *self.imports.shown, self.seen],
+            inputs=[self.asking, self.shelf.question],
         )
+        self.restore = Refresh(self.settings.show, self.settings.shown, inputs=self.settings.inputs)
 
     def _wire(self, language: gr.Radio) -> None:
         moving = [self.jobs, *self.shelf.shown, *self.imports.shown, self.seen]
@@ -69,12 +68,9 @@ class DownloadTab:
 
     # What happens
 
-    def _show(self, language: str, *entered: Any) -> list[Any]:
-        *finder, asking, question = entered
+    def _show(self, language: str, asking: Any, question: Any) -> list[Any]:
         jobs = self._services.downloads.jobs()
         return [
-            *self.finder.show(language, *finder),
-            *self.settings.show(language, finder[0]),
             self._cards(language, jobs, asking),
             *self.shelf.show(language, question),
             *self.imports.show(language),

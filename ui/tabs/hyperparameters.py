@@ -19,6 +19,7 @@ from backend.training.config import build_config, to_yaml
 from backend.training.naming import free_name
 from backend.training.presets import apply, list_presets, switched
 from backend.training.schema import defaults, effective_batch_size, validate
+from ui.components.choices import UNSENT, choices_now
 from ui.components.form import build_form
 from ui.components.slot import slot
 from ui.errors import told
@@ -156,7 +157,10 @@ class HyperparametersTab:
         picked = picked_choices(self._services)
         return [
             _preset_help(preset, language),
-            *(_pick(values.get(name), picked[name], name) for name in picked),
+            *(
+                _pick(values.get(name), picked[name], name, sent=values.get(name))
+                for name in picked
+            ),
             *config_preview(self._services, values, language),
         ]
 
@@ -169,7 +173,7 @@ class HyperparametersTab:
         return [
             gr.update(value=preset),
             *(
-                _pick(values.get(name), picked[name], name)
+                _pick(values.get(name), picked[name], name, sent=UNSENT)
                 if name in picked
                 else gr.update(value=values[name])
                 for name in self.form.components
@@ -238,12 +242,12 @@ def picked_choices(services: Services) -> dict[str, list[str]]:
     }
 
 
-def _pick(current: str | None, choices: list[str], name: str) -> Any:
+def _pick(current: str | None, choices: list[str], name: str, *, sent: Any) -> Any:
     """Keep what is chosen; with nothing chosen, offer the newest dataset."""
     kept = current if current in choices else None
     if kept is None and name == "dataset" and choices:
         kept = choices[0]
-    return gr.update(choices=choices, value=kept)
+    return choices_now(choices, sent=sent, kept=kept)
 
 
 def _presets(language: str) -> list[tuple[str, str]]:

@@ -13,6 +13,7 @@ from backend.text import ASSETS, text
 from backend.training.curves import Curves, read_curves
 from backend.training.runs import Run, list_runs
 from ui.components.actions import on_press
+from ui.components.choices import UNSENT, choices_now
 from ui.components.form import Form
 from ui.components.live_chart import Shown, build_live_chart, live_chart_value
 from ui.components.log_viewer import LogViewer
@@ -119,7 +120,7 @@ class TrainingTab:
         ):
             button.click(told(self._after(act)), [*self._asked, *more], self._shown, **PRIVATE)
         self.run.input(
-            told(self._view), self._asked, self._shown, trigger_mode="always_last", **PRIVATE
+            told(self._again), self._asked, self._shown, trigger_mode="always_last", **PRIVATE
         )
         self.timer = gr.Timer(TICK_SECONDS)
         self.timer.tick(told(self._tick), [*self._asked, self.seen], self._shown, **PRIVATE)
@@ -173,10 +174,20 @@ class TrainingTab:
 
     def _view(self, language: str, run_id: str | None, over: Sequence[str]) -> list[Any]:
         """All of one run, or of the newest where none is chosen."""
-        return self._drawn(language, run_id, over, None)
+        return self._drawn(language, run_id, over)
+
+    def _again(self, language: str, run_id: str | None, over: Sequence[str]) -> list[Any]:
+        """All of the run that the page has chosen, which another may have followed by now."""
+        return self._drawn(language, run_id, over, sent=run_id)
 
     def _drawn(
-        self, language: str, run_id: str | None, over: Sequence[str], doubt: Doubt | None
+        self,
+        language: str,
+        run_id: str | None,
+        over: Sequence[str],
+        doubt: Doubt | None = None,
+        *,
+        sent: Any = UNSENT,
     ) -> list[Any]:
         runs = list_runs(self._services.workspace)
         chosen = next((one for one in runs if one.id == run_id), runs[0] if runs else None)
@@ -184,7 +195,7 @@ class TrainingTab:
         status = status_card(chosen, language) if chosen else empty(language, "training.empty")
         can_chat = chosen is not None and any(one.complete for one in chosen.checkpoints())
         return [
-            gr.update(choices=choices, value=chosen.id if chosen else None),
+            choices_now(choices, sent=sent, kept=chosen.id if chosen else None),
             gr.update(interactive=can_chat),
             status,
             *self.actions.show(language, chosen),
@@ -207,11 +218,7 @@ class TrainingTab:
         runs = list_runs(self._services.workspace)
         chosen = next((one for one in runs if one.id == run_id), None)
         if stamp(runs, chosen) != seen:
-            picker, *rest = self._view(language, run_id, over)
-            if chosen is not None:
-                # Another run may have been started or picked since this tick was sent.
-                picker.pop("value")
-            return [picker, *rest]
+            return self._again(language, run_id, over)
         updates: list[Any] = [gr.skip()] * len(self._shown)
         if chosen is not None and chosen.state.active:
             updates[self._shown.index(self.status)] = status_card(chosen, language)
@@ -233,7 +240,7 @@ class TrainingTab:
         self, language: str, run_id: str | None, over: Sequence[str], event: gr.EventData
     ) -> list[Any]:
         self.queue.act(event)
-        return self._view(language, run_id, over)
+        return self._again(language, run_id, over)
 
     def _press_remedy(
         self, language: str, run_id: str | None, over: Sequence[str], event: gr.EventData
@@ -250,7 +257,7 @@ class TrainingTab:
         event: gr.EventData,
     ) -> list[Any]:
         asked = self.checkpoints.act(run_id, doubt, event)
-        return self._drawn(language, run_id, over, asked)
+        return self._drawn(language, run_id, over, asked, sent=run_id)
 
     def _press_row(
         self,
@@ -284,7 +291,7 @@ class TrainingTab:
         self, language: str, run_id: str | None, over: Sequence[str], *entered: Any
     ) -> list[Any]:
         plan = plan_card(self._form.values(entered), language)
-        return [plan, *self._view(language, run_id, over)]
+        return [plan, *self._again(language, run_id, over)]
 
     def _read_curves(self, run_id: str) -> Curves | None:
         """What the chart's script asks for: no more than two looks at a run's folder."""
