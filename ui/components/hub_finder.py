@@ -41,6 +41,7 @@ class HubFinder:
 
     Attributes:
         started: The event after which the download runs.
+        shown: What ``show`` fills.
     """
 
     def __init__(self, downloads: Downloads, words: Words, language: gr.Radio) -> None:
@@ -49,13 +50,10 @@ class HubFinder:
         self._lay_out_choice(words)
         self._lay_out_plan(words)
         self._wire(language)
+        self.shown = [self.details, *self._plan_parts, self.room]
         # Nothing of it is on disk: it is drawn again for another language alone.
-        language.change(
-            self._say_again,
-            [language, self.hub, self.kind, self.catalogue, self.plan, self.files],
-            [self.details, *self._plan_parts, self.room],
-            **PRIVATE,
-        )
+        entered = [self.hub, self.kind, self.catalogue, self.plan, self.files]
+        language.change(self.show, [language, *entered], self.shown, **PRIVATE)
 
     def _lay_out_choice(self, words: Words) -> None:
         with gr.Row():
@@ -174,15 +172,17 @@ class HubFinder:
 
     # What happens
 
-    def _say_again(
+    def show(
         self,
         language: str,
         hub: HubName,
         kind: Kind,
         entry: str | None,
         plan: Plan | None,
-        chosen: Sequence[str],
+        chosen: Sequence[str] | None,
     ) -> list[Any]:
+        """Everything again, in another language."""
+        chosen = chosen or ()
         return [
             entry_facts(hub, kind, entry, language),
             *self._plan_updates(language, plan, chosen),
