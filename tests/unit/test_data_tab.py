@@ -163,7 +163,7 @@ def test_the_rows_of_another_file_do_not_stay(
     drawn = shown(tab, updates)
     assert caught.value.sentence("en") in unescape(drawn[tab.top.facts])
     assert medical_row(0)["Question"] not in drawn[tab.rows.rows]
-    assert (first, words, name, cutoff) == (1, "", "", 2048)
+    assert (first, words, name["placeholder"], cutoff) == (1, "", "", 2048)
 
 
 def test_the_cutoff_that_was_chosen_is_the_one_of_the_token_view(

@@ -15,7 +15,9 @@ from backend.data.preparing import (
     start_preparing,
 )
 from backend.data.recipe import settings_of
+from backend.data.registry import prepared_folders
 from backend.data.tasks import Task, TaskState
+from backend.errors import DataError
 from backend.problems import Problem
 from backend.text import text
 from backend.workspace import Workspace
@@ -44,7 +46,10 @@ class PreparePanel:
         # or round; the backend says what is wrong in the reader's language.
         with gr.Row():
             self.name = words.make(
-                gr.Textbox, {"label": "data.prepare.name"}, max_lines=1, elem_id="data-name"
+                gr.Textbox,
+                {"label": "data.prepare.name", "info": "data.prepare.name_help"},
+                max_lines=1,
+                elem_id="data-name",
             )
             self.share = words.make(
                 gr.Number,
@@ -70,7 +75,8 @@ class PreparePanel:
         """Let a dataset be prepared."""
 
         def start(look: Look, _asked: Asked, name: str, share: Any, seed: Any) -> None:
-            settings = settings_of(name or "", percent=share, seed=seed)
+            named = (name or "").strip() or self._free_name(look.source_id)
+            settings = settings_of(named, percent=share, seed=seed)
             start_preparing(
                 self._workspace,
                 look.path,
@@ -95,6 +101,23 @@ class PreparePanel:
             cancel_preparing(self._workspace, target)
         elif action == "dismiss":
             forget_preparing(self._workspace, target)
+
+    def offer(self, source_id: str | None, *, used: bool = False) -> dict[str, Any]:
+        """The name that an empty box stands for; a name that was ``used`` leaves the box.
+
+        Offered in grey, not filled in: the answer that brings it must not undo what was typed.
+        """
+        update: dict[str, Any] = gr.update(
+            placeholder=self._free_name(source_id) if source_id else ""
+        )
+        return {**update, "value": ""} if used else update
+
+    def _free_name(self, source_id: str) -> str:
+        try:
+            taken = {one.name for one in prepared_folders(self._workspace)}
+        except DataError:
+            taken = set()
+        return free_name(source_id, taken)
 
     def show(self, language: str, look: Look | None, task: Task | None) -> list[Any]:
         """What would be taught, and how the preparation of this file stands."""

@@ -25,6 +25,7 @@ class RunAbout:
     """Tags and a note to edit, the record, and the settings that differ from another run's.
 
     Attributes:
+        of: The run whose tags and note stand in the boxes; they are kept for it and no other.
         shown: What ``show`` fills.
     """
 
@@ -52,18 +53,21 @@ class RunAbout:
         )
         self.difference = slot("run-difference")
         self.record = slot("run-record")
-        self.shown = [self.tags, self.note, self.other, self.difference, self.record]
+        self.of = gr.State(None)
+        self.shown = [self.of, self.tags, self.note, self.other, self.difference, self.record]
 
-    def show(self, language: str, run: Run | None, other: str | None) -> list[Any]:
+    def show(self, language: str, run: Run | None, other: str | None, of: str | None) -> list[Any]:
         if run is None:
             nothing = empty(language, "training.empty")
-            return ["", "", gr.update(choices=[], value=None), "", nothing]
+            return [None, "", "", gr.update(choices=[], value=None), "", nothing]
         note = read_note(run.folder)
+        # What is being typed about this run is not undone by looking at another place meanwhile.
+        boxes = [gr.skip()] * 2 if of == run.id else [", ".join(note.tags), note.note]
         others = [one.id for one in list_runs(self._services.workspace) if one.id != run.id]
         compared = other if other in others else None
         return [
-            ", ".join(note.tags),
-            note.note,
+            run.id,
+            *boxes,
             gr.update(choices=others, value=compared),
             self.compare(language, run.id, compared),
             record_view(run, language),
@@ -93,7 +97,7 @@ class RunAbout:
 def record_view(run: Run, language: str) -> Safe:
     """``record.json``: all that the result depends on besides the configuration."""
     record = read_json(run.folder / layout.RECORD)
-    title = element("h3", text(language, "training.about.record"))
+    title = element("h3", text(language, "training.about.record", run=run.id))
     if not isinstance(record, dict):
         return join(
             [title, element("p", text(language, "training.about.no_record"), cls="mt-quiet")]

@@ -9,9 +9,8 @@ import gradio as gr
 
 from backend.data.look import Look
 from backend.data.preparing import list_preparing
-from backend.data.registry import prepared_folders
 from backend.data.tasks import Task
-from backend.errors import DataError, MedTuneError
+from backend.errors import MedTuneError
 from backend.library.datasets import list_raw_datasets
 from backend.services import Services
 from ui.components.checks_panel import ChecksPanel
@@ -20,7 +19,7 @@ from ui.components.data_canvas import ORDER, ORDERED, Asked, Canvas
 from ui.components.data_source import SourcePanel
 from ui.components.format_panel import FormatPanel
 from ui.components.lengths_panel import LengthsPanel
-from ui.components.prepare_panel import PreparePanel, free_name, name_of
+from ui.components.prepare_panel import PreparePanel, name_of
 from ui.components.prepared_shelf import PreparedShelf
 from ui.components.rows_panel import RowsPanel
 from ui.components.tokens_panel import TokensPanel
@@ -124,12 +123,12 @@ class DataTab:
 
     def _choose(self, language: str, source: str | None) -> list[Any]:
         """A file was chosen: its first rows at once, and its study begins."""
-        asked, name = Asked(), ""
+        asked, name = Asked(), self.preparation.offer(None)
         try:
             if source:
                 self._desk.begin(self.top.prefill(self._desk.look(source)))
-                name = free_name(source, self._taken())
             shown = self._draw(language, source, asked)
+            name = self.preparation.offer(source)
         except MedTuneError as error:
             # What stands there is of the file before: it must not stay under this one's name.
             shown = self._refused(language, error)
@@ -206,7 +205,7 @@ class DataTab:
         ended = bool(seen) and seen[-1] != now[-1]
         shelf = self.shelf.show(language, question, comparing) if ended else [gr.skip()]
         used = ended and task is not None and name == name_of(task)
-        fresh = free_name(source, self._taken()) if used else gr.skip()
+        fresh = self.preparation.offer(source, used=used) if ended else gr.skip()
         drawn = self.canvas.left_alone(self._drawn(language, look, Asked.of(only, first, words)))
         return [*drawn, *shelf, fresh, now]
 
@@ -233,12 +232,6 @@ class DataTab:
         """The last preparation of a file that was not taken off the page."""
         tasks = list_preparing(self._workspace, look.path) if look else []
         return tasks[0] if tasks else None
-
-    def _taken(self) -> set[str]:
-        try:
-            return {one.name for one in prepared_folders(self._workspace)}
-        except DataError:
-            return set()
 
 
 def _sign(task: Task | None) -> tuple[Any, ...]:

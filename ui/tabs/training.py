@@ -153,13 +153,13 @@ class TrainingTab:
         )
         table.doubt.change(told(self._rows), rows, table.slot, **PRIVATE)
         table.over.change(told(self._rows), rows, table.slot, **PRIVATE)
-        asked = [self._language, self.run, about.other]
+        asked = [self._language, self.run, about.other, about.of]
         for change in (self.run.change, self.about_door.select):
             change(told(self._about), asked, about.shown, trigger_mode="always_last", **PRIVATE)
         about.other.input(told(about.compare), asked, about.difference, **PRIVATE)
         about.save.click(
             told(self._keep_note),
-            [self._language, self.run, about.tags, about.note, *table.inputs],
+            [self._language, self.run, about.of, about.tags, about.note, *table.inputs],
             table.slot,
             **PRIVATE,
         )
@@ -273,13 +273,21 @@ class TrainingTab:
     def _rows(self, language: str, run_id: str | None, *asked: Any) -> Any:
         return self.table.show(language, self._chosen(run_id), *asked)
 
-    def _about(self, language: str, run_id: str | None, other: str | None) -> list[Any]:
-        return self.about.show(language, self._chosen(run_id), other)
+    def _about(
+        self, language: str, run_id: str | None, other: str | None, of: str | None
+    ) -> list[Any]:
+        return self.about.show(language, self._chosen(run_id), other, of)
 
     def _keep_note(
-        self, language: str, run_id: str | None, tags: str, note: str, *asked: Any
+        self,
+        language: str,
+        run_id: str | None,
+        of: str | None,
+        tags: str,
+        note: str,
+        *asked: Any,
     ) -> Any:
-        self.about.keep(run_id, tags, note)
+        self.about.keep(of, tags, note)
         gr.Info(text(language, "training.about.saved"))
         return self._rows(language, run_id, *asked)
 
