@@ -23,7 +23,7 @@ run:
 	@exec $(PYTHON) app.py $(ARGS)
 
 # On all cores. Of what starts trainers, engines and browsers each file stays with one worker, since its
-# tests share them; most of their time is one thread that imports, so that two files at once pay.
+# tests share them, and all browser tests with one (tests/conftest.py says which begin first).
 # Two workers for two cores, so torch gets one thread in each.
 test:
 	@sh scripts/setup.sh test
@@ -31,8 +31,8 @@ ifeq ($(strip $(ARGS)),)
 	@failed=0; \
 	$(PYTHON) -m pytest tests/unit -n auto --dist loadscope || failed=1; \
 	export OMP_NUM_THREADS=1; \
-	$(PYTHON) -m pytest tests/integration -n auto --dist loadfile || failed=1; \
-	$(PYTHON) -m pytest tests/browser -n auto --dist loadfile || failed=1; \
+	$(PYTHON) -m pytest tests/integration tests/browser -n auto --dist loadfile \
+		--no-loadscope-reorder || failed=1; \
 	exit $$failed
 else
 	@$(PYTHON) -m pytest $(ARGS)

@@ -1,4 +1,4 @@
-"""What browser tests share: one Chromium, and pages that watch themselves."""
+"""What browser tests share: a Chromium, and pages that watch themselves."""
 
 from __future__ import annotations
 
@@ -20,9 +20,10 @@ LEAVING = re.compile(r"AbortError: signal is aborted|Connection errored out")
 LOOPBACK = {"127.0.0.1", "localhost", "[::1]", "::1"}
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def browser() -> Iterator[Browser]:
-    """The system's Chromium, headless."""
+    """The system's Chromium, headless. Not for longer than a file: Playwright's event loop runs
+    with it, and other tests may follow in the same process."""
     path = find_chromium()
     if path is None:
         pytest.fail("no Chromium found: `make test` installs one, or name one in MEDTUNE_CHROMIUM")
