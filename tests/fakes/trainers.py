@@ -3,14 +3,30 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 
 from backend.processes import end_group
+from backend.training.pumping import Pump
 from backend.training.runs import Run, RunState, find_run, list_runs, log_tail, process_of
 from backend.training.supervisor import Supervisor
 from backend.workspace import Workspace
 
 Make = Callable[..., Supervisor]
+
+
+@contextmanager
+def supervised(workspace: Workspace) -> Iterator[Supervisor]:
+    """A supervisor whose queue moves as that of a dashboard, since the trainer of a run that has
+    ended may take its time to go, and the next run waits for it. Its trainers end with it."""
+    supervisor = Supervisor(workspace)
+    pump = Pump(supervisor, seconds=0.1)
+    pump.start()
+    try:
+        yield supervisor
+    finally:
+        pump.close()
+        end_trainers(workspace, patience=0.5)
 
 
 def end_trainers(workspace: Workspace, *, patience: float = 2.0) -> None:

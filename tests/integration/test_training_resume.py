@@ -28,7 +28,7 @@ from tests.conftest import ROOT
 from tests.fakes.full_training_disk import DISK_BYTES
 from tests.fakes.logged import logged
 from tests.fakes.ready_workspace import VALUES, make_ready, medical_rows
-from tests.fakes.trainers import end_trainers, until, wait_until
+from tests.fakes.trainers import supervised, until, wait_until
 
 pytestmark = [pytest.mark.integration, pytest.mark.timeout(600)]
 
@@ -46,8 +46,8 @@ def ready(tmp_path_factory: pytest.TempPathFactory) -> Workspace:
 
 @pytest.fixture(scope="module")
 def trainers(ready: Workspace) -> Iterator[Supervisor]:
-    yield Supervisor(ready)
-    end_trainers(ready)
+    with supervised(ready) as supervisor:
+        yield supervisor
 
 
 @pytest.fixture(scope="module")

@@ -18,7 +18,6 @@ import pytest
 from backend.data.preparing import prepare_now
 from backend.data.recipe import PrepareSettings
 from backend.data.registry import delete_prepared
-from backend.processes import end_group
 from backend.training import layout
 from backend.training.curves import series_of
 from backend.training.environment import environment
@@ -27,9 +26,7 @@ from backend.training.runs import (
     Run,
     RunState,
     find_run,
-    list_runs,
     log_tail,
-    process_of,
     read_progress,
 )
 from backend.training.supervisor import DOUBLE_CLICK_SECONDS, Supervisor
@@ -42,6 +39,7 @@ from tests.fakes.ready_workspace import (
     make_ready,
     medical_rows,
 )
+from tests.fakes.trainers import supervised
 
 pytestmark = [pytest.mark.integration, pytest.mark.timeout(300)]
 
@@ -77,10 +75,8 @@ def ready(tmp_path_factory: pytest.TempPathFactory) -> Workspace:
 
 @pytest.fixture(scope="module")
 def trainers(ready: Workspace) -> Iterator[Supervisor]:
-    yield Supervisor(ready)
-    for run in list_runs(ready):
-        if process := process_of(run.folder):
-            end_group(process, patience=0.5)
+    with supervised(ready) as supervisor:
+        yield supervisor
 
 
 @pytest.fixture(scope="module")
