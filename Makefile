@@ -2,6 +2,7 @@
 #
 #   make run ARGS="--port 7861 --no-browser"     options go to app.py
 #   make test ARGS="tests/unit -k layers"     options go to pytest
+#   make test ARGS="-m slow"     the long repeats that a plain `make test` leaves out
 
 PYTHON := .venv/bin/python
 ARGS ?=

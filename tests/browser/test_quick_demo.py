@@ -42,7 +42,9 @@ def medtune(workspace: Workspace) -> Iterator[Server]:
             end_trainers(workspace)
 
 
-@pytest.mark.parametrize("sample", ["medical_en", "medical_zh"])
+@pytest.mark.parametrize(
+    "sample", ["medical_en", pytest.param("medical_zh", marks=pytest.mark.slow)]
+)
 def test_ten_trained_questions(
     medtune: Server, open_page: Open, workspace: Workspace, sample: str
 ) -> None:

@@ -27,6 +27,7 @@ from backend.chat.engines import (
     ask,
 )
 from backend.errors import EngineError
+from backend.workers.engine_model import BaseError, load_base
 from backend.workspace import Workspace
 from tests.conftest import ROOT
 from tests.fakes.bad_adapters import bad_adapters
@@ -193,15 +194,21 @@ class Runs:
         return os.mkdir, (str(self._mark),)
 
 
-@pytest.mark.parametrize("fault", ["nothing", "no_config", "truncated", "pickle", "incomplete"])
-def test_a_base_that_can_not_be_loaded_is_said(
-    tmp_path: Path, manager: EngineManager, fault: str
-) -> None:
-    model = make_tiny_model(tmp_path / "broken", ["a broken model"] * 5)
+FAULTS = {
+    "nothing": "base_missing",
+    "no_config": "base_missing",
+    "truncated": "base_broken",
+    "pickle": "base_broken",
+    "incomplete": "base_incomplete",
+}
+
+
+def broken_base(folder: Path, fault: str) -> Path:
+    model = make_tiny_model(folder / "broken", ["a broken model"] * 5)
     weights = model / "model.safetensors"
     match fault:
         case "nothing":
-            model = tmp_path / "nowhere"
+            return folder / "nowhere"
         case "no_config":
             (model / "config.json").unlink()
         case "truncated":
@@ -212,11 +219,24 @@ def test_a_base_that_can_not_be_loaded_is_said(
             tensors = load_file(weights)
             del tensors["model.norm.weight"]
             save_file(tensors, weights, metadata={"format": "pt"})
-    engine = manager.load(model, [Column("base", None, TEMPLATE)])
+    return model
+
+
+@pytest.mark.parametrize("fault", FAULTS)
+def test_a_base_that_can_not_be_loaded_is_known_by_its_fault(tmp_path: Path, fault: str) -> None:
+    with pytest.raises(BaseError) as caught:
+        load_base(broken_base(tmp_path, fault))
+    assert caught.value.key == f"engine.errors.{FAULTS[fault]}"
+
+
+@pytest.mark.parametrize("fault", ["truncated", "incomplete"])
+def test_a_base_that_can_not_be_loaded_is_said(
+    tmp_path: Path, manager: EngineManager, fault: str
+) -> None:
+    engine = manager.load(broken_base(tmp_path, fault), [Column("base", None, TEMPLATE)])
     with pytest.raises(EngineError) as caught:
         engine.wait_ready(120)
-    named = {"nothing": "missing", "no_config": "missing", "incomplete": "incomplete"}
-    assert caught.value.key == f"engine.errors.base_{named.get(fault, 'broken')}"
+    assert caught.value.key == f"engine.errors.{FAULTS[fault]}"
     assert engine.loading.state == "failed"
     assert eventually(lambda: not engine.alive)
 
