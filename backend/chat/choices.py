@@ -79,7 +79,7 @@ def base_of(workspace: Workspace, run: Run) -> Base:
         EngineError: it is gone, or the run has no complete checkpoint yet.
     """
     if _is_lora(run):
-        found = [base for base in bases(workspace) if _is_base(base, run)]
+        found = [base for base in bases(workspace) if _is_base(base, run) and distinct(run)]
     else:
         mine = {_key(run, checkpoint) for checkpoint in distinct(run)[-1:]}
         found = [base for base in bases(workspace) if base.id in mine]

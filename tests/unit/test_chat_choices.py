@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from pathlib import Path
 
 import pytest
@@ -100,6 +101,16 @@ def test_a_run_finds_its_base_and_its_questions_when_they_are_there(workspace: W
     assert choices.base_of(workspace, find_run(workspace, "run")).id == DEMO
     assert choices.training_questions(workspace, "run") == []
     assert choices.training_questions(workspace, "../run") == []
+
+
+@pytest.mark.parametrize("method", ["lora", "full"])
+def test_a_run_without_a_checkpoint_says_so(workspace: Workspace, method: str) -> None:
+    """It was answered with the base alone, chosen without a word."""
+    folder = make_run(workspace, "young", method=method)
+    for checkpoint in [*folder.glob("checkpoint-*"), *folder.glob("*.safetensors")]:
+        shutil.rmtree(checkpoint) if checkpoint.is_dir() else checkpoint.unlink()
+    with pytest.raises(EngineError, match="no complete checkpoint"):
+        choices.base_of(workspace, find_run(workspace, "young"))
 
 
 def test_a_full_run_is_compared_from_its_own_last_checkpoint(workspace: Workspace) -> None:

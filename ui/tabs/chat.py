@@ -153,7 +153,11 @@ class ChatTab:
     # What happens
 
     def choose_run(self, language: str, run_id: str | None) -> list[Any]:
-        """Base, first and last checkpoint of a run, chosen and ready to load; and that it went."""
+        """Base, first and last checkpoint of a run, chosen and ready to load; and that it went.
+
+        Raises:
+            EngineError: there is nothing of it to talk to.
+        """
         run = find_run(self._services.workspace, run_id or "")
         base = choices.base_of(self._services.workspace, run)
         keys = [column.key for column in self._room.columns(base.id)]

@@ -15,6 +15,7 @@ from backend.training.runs import Run, list_runs
 from ui.components.actions import on_press
 from ui.components.choices import UNSENT, choices_now
 from ui.components.form import Form
+from ui.components.latest import Latest
 from ui.components.live_chart import Shown, build_live_chart, live_chart_value
 from ui.components.log_viewer import LogViewer
 from ui.components.run_about import RunAbout
@@ -46,6 +47,7 @@ class TrainingTab:
         self._services = services
         self._form = form
         self._language = language
+        self._turned = Latest()
         with gr.Row():
             with gr.Column(scale=1, min_width=300):
                 self._lay_out_start(words)
@@ -120,7 +122,7 @@ class TrainingTab:
         ):
             button.click(told(self._after(act)), [*self._asked, *more], self._shown, **PRIVATE)
         self.run.input(
-            told(self._again), self._asked, self._shown, trigger_mode="always_last", **PRIVATE
+            told(self._pick), self._asked, self._shown, trigger_mode="always_last", **PRIVATE
         )
         self.timer = gr.Timer(TICK_SECONDS)
         self.timer.tick(told(self._tick), [*self._asked, self.seen], self._shown, **PRIVATE)
@@ -156,7 +158,7 @@ class TrainingTab:
         asked = [self._language, self.run, about.other, about.of]
         for change in (self.run.change, self.about_door.select):
             change(told(self._about), asked, about.shown, trigger_mode="always_last", **PRIVATE)
-        about.other.input(told(about.compare), asked, about.difference, **PRIVATE)
+        about.other.input(told(about.compare), asked[:3], about.difference, **PRIVATE)
         about.save.click(
             told(self._keep_note),
             [self._language, self.run, about.of, about.tags, about.note, *table.inputs],
@@ -172,17 +174,28 @@ class TrainingTab:
 
     # What happens
 
-    def _view(self, language: str, run_id: str | None, over: Sequence[str]) -> list[Any]:
-        """All of one run, or of the newest where none is chosen."""
-        return self._drawn(language, run_id, over)
+    def _view(
+        self, language: str, request: gr.Request, run_id: str | None, over: Sequence[str]
+    ) -> list[Any]:
+        """All of one run, or of the newest where none is chosen; the page turns to it."""
+        return self._drawn(language, request, run_id, over)
 
-    def _again(self, language: str, run_id: str | None, over: Sequence[str]) -> list[Any]:
+    def _again(
+        self, language: str, request: gr.Request, run_id: str | None, over: Sequence[str]
+    ) -> list[Any]:
         """All of the run that the page has chosen, which another may have followed by now."""
-        return self._drawn(language, run_id, over, sent=run_id)
+        return self._drawn(language, request, run_id, over, sent=run_id)
+
+    def _pick(
+        self, language: str, request: gr.Request, run_id: str | None, over: Sequence[str]
+    ) -> list[Any]:
+        self._turned.turn(request, run_id)
+        return self._again(language, request, run_id, over)
 
     def _drawn(
         self,
         language: str,
+        request: gr.Request,
         run_id: str | None,
         over: Sequence[str],
         doubt: Doubt | None = None,
@@ -191,6 +204,8 @@ class TrainingTab:
     ) -> list[Any]:
         runs = list_runs(self._services.workspace)
         chosen = next((one for one in runs if one.id == run_id), runs[0] if runs else None)
+        if (chosen.id if chosen else None) != sent:
+            self._turned.turn(request, chosen.id if chosen else None)
         choices = [(f"{one.id} · {state_words(one, language)}", one.id) for one in runs]
         status = status_card(chosen, language) if chosen else empty(language, "training.empty")
         can_chat = chosen is not None and any(one.complete for one in chosen.checkpoints())
@@ -210,65 +225,105 @@ class TrainingTab:
         runs = [chosen, *self.table.laid_over(over, chosen)] if chosen else []
         return live_chart_value([_on_chart(run) for run in runs], language)
 
-    def _tick(self, language: str, run_id: str | None, over: Sequence[str], seen: str) -> list[Any]:
+    def _tick(
+        self,
+        language: str,
+        request: gr.Request,
+        run_id: str | None,
+        over: Sequence[str],
+        seen: str,
+    ) -> list[Any]:
         """Look whether something has changed, which costs little, and draw only then.
 
         Time goes on without it: while a trainer lives its status is drawn at each tick.
         """
+        updates = self._moved(language, request, run_id, over, seen)
+        # Not over a run that was started or chosen after the page had sent this.
+        left = self._turned.has_left(request, run_id)
+        return [gr.skip()] * len(self._shown) if left else updates
+
+    def _moved(
+        self,
+        language: str,
+        request: gr.Request,
+        run_id: str | None,
+        over: Sequence[str],
+        seen: str,
+    ) -> list[Any]:
         runs = list_runs(self._services.workspace)
         chosen = next((one for one in runs if one.id == run_id), None)
         if stamp(runs, chosen) != seen:
-            return self._again(language, run_id, over)
+            return self._again(language, request, run_id, over)
         updates: list[Any] = [gr.skip()] * len(self._shown)
         if chosen is not None and chosen.state.active:
             updates[self._shown.index(self.status)] = status_card(chosen, language)
         return updates
 
-    def _start(self, language: str, over: Sequence[str], *entered: Any) -> list[Any]:
+    def _start(
+        self, language: str, request: gr.Request, over: Sequence[str], *entered: Any
+    ) -> list[Any]:
         started = self._services.supervisor.start(self._form.values(entered))
-        return self._view(language, started.id, over)
+        return self._view(language, request, started.id, over)
 
     def _after(self, act: Callable[..., str | None]) -> Callable[..., list[Any]]:
         """``act`` with the shown run's id, then the run whose id it gives."""
 
-        def done(language: str, run_id: str | None, over: Sequence[str], *more: Any) -> list[Any]:
-            return self._view(language, act(run_id, *more), over)
+        def done(
+            language: str,
+            request: gr.Request,
+            run_id: str | None,
+            over: Sequence[str],
+            *more: Any,
+        ) -> list[Any]:
+            return self._view(language, request, act(run_id, *more), over)
 
         return done
 
     def _press_queue(
-        self, language: str, run_id: str | None, over: Sequence[str], event: gr.EventData
+        self,
+        language: str,
+        request: gr.Request,
+        run_id: str | None,
+        over: Sequence[str],
+        event: gr.EventData,
     ) -> list[Any]:
         self.queue.act(event)
-        return self._again(language, run_id, over)
+        return self._again(language, request, run_id, over)
 
     def _press_remedy(
-        self, language: str, run_id: str | None, over: Sequence[str], event: gr.EventData
+        self,
+        language: str,
+        request: gr.Request,
+        run_id: str | None,
+        over: Sequence[str],
+        event: gr.EventData,
     ) -> list[Any]:
         run_id, way = self.verdict.act(run_id, event)
-        return [*self._view(language, run_id, over), way]
+        return [*self._view(language, request, run_id, over), way]
 
     def _press_checkpoint(
         self,
         language: str,
+        request: gr.Request,
         run_id: str | None,
         over: Sequence[str],
         doubt: Doubt | None,
         event: gr.EventData,
     ) -> list[Any]:
         asked = self.checkpoints.act(run_id, doubt, event)
-        return self._drawn(language, run_id, over, asked, sent=run_id)
+        return self._drawn(language, request, run_id, over, asked, sent=run_id)
 
     def _press_row(
         self,
         language: str,
+        request: gr.Request,
         run_id: str | None,
         over: Sequence[str],
         doubt: str,
         event: gr.EventData,
     ) -> list[Any]:
         run_id, laid, asked = self.table.act(run_id, over, doubt, event)
-        return [*self._view(language, run_id, laid), laid, asked]
+        return [*self._view(language, request, run_id, laid), laid, asked]
 
     def _rows(self, language: str, run_id: str | None, *asked: Any) -> Any:
         return self.table.show(language, self._chosen(run_id), *asked)
@@ -296,10 +351,15 @@ class TrainingTab:
         return next((one for one in runs if one.id == run_id), runs[0] if runs else None)
 
     def _show(
-        self, language: str, run_id: str | None, over: Sequence[str], *entered: Any
+        self,
+        language: str,
+        request: gr.Request,
+        run_id: str | None,
+        over: Sequence[str],
+        *entered: Any,
     ) -> list[Any]:
         plan = plan_card(self._form.values(entered), language)
-        return [plan, *self._again(language, run_id, over)]
+        return [plan, *self._again(language, request, run_id, over)]
 
     def _read_curves(self, run_id: str) -> Curves | None:
         """What the chart's script asks for: no more than two looks at a run's folder."""
