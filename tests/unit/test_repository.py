@@ -22,8 +22,13 @@ SAID_NOWHERE = {
     "a folder of one machine": r"(?<![\w.])/(?:home|Users|root|work|opt|mnt)/\w",
 }
 
-MODULE_OF = {"pyyaml": "yaml", "types-PyYAML": "yaml", "types-psutil": "psutil"}
-TOOLS = {"pytest-timeout", "pytest-xdist", "ruff", "mypy", "types-PyYAML", "types-psutil"}
+MODULE_OF = {
+    "pyyaml": "yaml",
+    "types-PyYAML": "yaml",
+    "types-psutil": "psutil",
+    "pytest-xdist": "xdist",
+}
+TOOLS = {"pytest-timeout", "ruff", "mypy", "types-PyYAML", "types-psutil"}
 """Development requirements that nothing imports."""
 
 
