@@ -219,9 +219,9 @@ def _wire_language(page: gr.Blocks, header: Header, words: Words, rooms: Rooms) 
         trigger_mode="always_last",
         **PRIVATE,
     )
-    # The other tabs show what is on disk when they are opened.
-    once = [rooms.hyperparameters.restore, rooms.download.restore]
-    for refresh in [*once, header.refresh, rooms.download.refresh]:
-        _show(loaded.then, refresh, header)
+    # First what is typed over soonest. The other tabs show what is on disk when they are opened.
+    restored = _show(loaded.then, rooms.hyperparameters.restore, header)
+    for refresh in (header.refresh, rooms.download.restore, rooms.download.refresh):
+        _show(restored.then, refresh, header)
     for refresh in [header.refresh, *rooms.refreshes.values()]:
         _show(changed.then, refresh, header)

@@ -19,7 +19,7 @@ from backend.training.config import build_config, to_yaml
 from backend.training.naming import free_name
 from backend.training.presets import apply, list_presets, switched
 from backend.training.schema import defaults, effective_batch_size, validate
-from ui.components.choices import UNSENT, choices_now
+from ui.components.choices import choices_now
 from ui.components.form import build_form
 from ui.components.slot import slot
 from ui.errors import told
@@ -170,12 +170,15 @@ class HyperparametersTab:
         picked = picked_choices(self._services)
         known = {preset.name for preset in list_presets()}
         preset = values["preset"] if values["preset"] in known else FIRST_PRESET
+        # What stands in the form as it was laid out is not sent: it may be typed over by now.
         return [
-            gr.update(value=preset),
+            gr.update(value=preset) if preset != FIRST_PRESET else gr.skip(),
             *(
-                _pick(values.get(name), picked[name], name, sent=UNSENT)
+                _pick(values.get(name), picked[name], name, sent=self._initial.get(name))
                 if name in picked
                 else gr.update(value=values[name])
+                if values[name] != self._initial[name]
+                else gr.skip()
                 for name in self.form.components
             ),
         ]
