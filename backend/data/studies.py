@@ -34,7 +34,7 @@ from backend.errors import DataError
 from backend.problems import Problem
 from backend.workspace import Workspace
 
-VERSION = 2
+VERSION = 3
 """Counts up when a study finds other things in the same file; older ones are then not used."""
 
 KEPT = 16

@@ -47,6 +47,24 @@ def found(one: Lesson) -> set[str]:
     return {check.id for check in CHECKS if bits >> bit_of(check.id) & 1}
 
 
+PHONES = [
+    "电话 010-12345678", "0755-1234567", "（021）55551234", "(021) 5555 1234", "(0755)8234-5678",
+    "010 6234 5678", "021-5555 1234", "0571 87654321", "来电话：62345678", "电话号码是 6234-5678",
+    "（13812345678）", "+86 10 6234 5678", "Tel: 555-1234", "Phone number: 5551234",
+]  # fmt: skip
+NAMES_ZH = [
+    "李明先生", "王医生", "请张主任会诊", "我院陈教授", "协和医院王建国教授", "李副主任",
+    "王主任医师", "欧阳医生", "诸葛小明女士", "何医生", "高明大夫", "王护士", "患者张三，男，45岁",
+    "张三（女，3个月）", "病人李四，45岁", "张三 男 45岁", "我叫李华", "名叫王小明",
+    "姓名：欧阳修", "Dr. Smith",
+]  # fmt: skip
+NAMES = [
+    "Patient John Smith", "The patient, Mary Ann Jones,", "Patient: Robert Brown", "Dr. Jane Doe",
+    "Mr. John A. Smith", "Dr McDonald", "Mrs. O'Brien", "Prof. Li Ming", "Professor Jane Doe",
+    "John Smith, a 45-year-old man,", "John Smith, 45 years old,", "My name is Jane Roe; who",
+]  # fmt: skip
+
+
 # --- Each fault is found, and nothing else -----------------------------------------------------
 
 FAULTS = [
@@ -107,6 +125,19 @@ FAULTS = [
     ("pii_name", lesson(question=f"Name: Jane Roe. {QUESTION}")),
     ("pii_name", answered(ANSWER_ZH, REASONING_ZH, f"患者李某某，{QUESTION_ZH}")),
     ("pii_name", answered(ANSWER_ZH, REASONING_ZH, f"张女士，{QUESTION_ZH}")),
+    *(
+        ("pii_cn_id", answered(f"{said}，{ANSWER_ZH}", REASONING_ZH, QUESTION_ZH))
+        for said in ("身份证号110105491231002", "身份证 440524800101001")
+    ),
+    *(
+        ("pii_phone", answered(f"{said}，{ANSWER_ZH}", REASONING_ZH, QUESTION_ZH))
+        for said in PHONES
+    ),
+    *(
+        ("pii_name", answered(ANSWER_ZH, REASONING_ZH, f"{said}，{QUESTION_ZH}"))
+        for said in NAMES_ZH
+    ),
+    *(("pii_name", lesson(question=f"{said} asks. {QUESTION}")) for said in NAMES),
 ]
 
 
@@ -153,8 +184,17 @@ FINE = [
     "PaO2 80.1234567890 mmHg; code 110105194912310021 has a wrong check digit.",
     "She was born in 1980. The child was born at 3200 g, 39 weeks; birth weight 2500-4000 g.",
     "The number needed to treat is 1200; hospital number two has 4000 beds.",
+    "Sodium 135-145, 0.12-1234567, 0800 2000 2200, code 991332123456789 and 110105491331002.",
+    "钠 135-145 mmol/L，血糖 3.9-6.1，比值 0.010-1234567，共 0800 2000 2200 例，电话随访 120 例。",
     # Names that are no patients.
     "Dr. Down, Hodgkin, Mr. X and Ms. A are not patients; MS and MRI are not titles.",
+    "The patient had the Patient Health Questionnaire, Patient Global Impression, Patient Safety.",
+    "Dr. James Parkinson, Professor Emeritus; Professor of Medicine. Drug and Dress. Mr. and Mrs.",
+    "In the Emergency Department, a 45-year-old man is seen. The Marfan Study is a 3-year one.",
+    "主治医生、住院医师、牙周医生、每分钟医生、提高医生、顾问医生、其余医生、为何医生、任何医生、高年资主任、感谢医生。",
+    "许多医生与许多女士，三万名女士，顾客先生，曾任主任，周末医生，武汉医生，复苏医生，规范医生，叶酸医生，国王医生。",
+    "患者，男，45岁。张口困难，男，45岁。高血压，45岁。黄疸，3岁。陈旧性，男，5岁。孙女，3岁。既往史，女，9岁。",
+    "江苏，女，9岁；雷诺病，女，30岁；毛细血管扩张，男，2岁；苏醒，男，5岁；我叫救护车。",
     "李斯特菌、王氏孢子菌、张力性气胸、黄疸、高血压、白细胞；主任医师、年轻女士、对于女士、任何女士、某些患者。",
     "因某种原因，王某种植；对方先生。",
     # Letters that look like mojibake.
@@ -293,6 +333,21 @@ def test_a_mark_is_in_the_language_of_its_text() -> None:
     assert "【姓名】先生，电话【电话】，" in remedied(chinese, MENDING).question
 
 
+def test_a_whole_name_is_masked() -> None:
+    """Half a name was left beside the mark: "[NAME]Donald", or the given name before a title."""
+    names = (
+        "Mr. John Q. McDonald, Dr. Mary Ann Jones and\nMrs. Smith\nThe patient John O'Brien sat."
+    )
+    masked = "Mr. [NAME], Dr. [NAME] and\nMrs. [NAME]\nThe patient [NAME] sat."
+    assert remedied(lesson(question=names), ["pii_name"]).question == masked
+    chinese = "患者欧阳小明，女，45岁，由王大夫、张建国副主任医师和李老师收治，赵小姐陪同。"
+    masked = (
+        "患者【姓名】，女，45岁，由【姓名】大夫、【姓名】副主任医师和【姓名】老师收治，"
+        "【姓名】小姐陪同。"
+    )
+    assert remedied(lesson(question=chinese), ["pii_name"]).question == masked
+
+
 def test_a_lost_character_is_called_lost() -> None:
     wordings = {one.wording for one in findings(answered(f"{ANSWER} \ufffd"))}
     assert wordings == {"lost"}
@@ -340,7 +395,10 @@ SNIPPETS = st.sampled_from(
         "record number 9876",
         "DOB 1980-05-03", "born 3 May 1980", "生于1980.5.3", "1980年5月3日生，", "Date of Birth: ",
         "Mr. Smith", "Miss Marple", "Patient name: John Smith", "Name: ",
-        "张先生", "李某", "姓名：张三，",
+        "张先生", "李某", "姓名：张三，", "王小明", "医生", "李", "副主任", "小姐", "，男，45岁",
+        "，", "3岁", "我叫", "患者", "Dr. ", "Dr\u3000Roe", "Prof. ", "Patient ", "John Smith",
+        ", a 45-year-old", " is an 8-year old", "My name is ", "110105491231002",
+        "(021) 5555 1234", "电话 6234-5678",
         "Ã©", "â€™", "锟斤拷", "ï¼Œ", "锛", "銆", "鈥", "é", "Ã", "\ufffd",
         "\u200b", "\x00", "\x85",
         "I'm sorry, but I can't", "As an AI language model", "抱歉，我无法", "我是由谁开发的",

@@ -124,7 +124,7 @@ def test_settings_that_differ(workspace: Workspace) -> None:
     said = [_change(one, "en") for one in differing]
     assert [(one.label, one.before, one.after) for one in said][3:7] == [
         ("Rows left out by hand", "3, 7", "–"),
-        ("Acted on: Names of patients", "as advised", "yes"),
+        ("Acted on: Names of people", "as advised", "yes"),
         ("Acted on: Refusals", "yes", "no"),
         ("Evaluation file", "–", "exam.json"),
     ]

@@ -7,35 +7,13 @@ eponyms are names too. Knows nothing about lessons.
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import date
 
+from backend.data.checks.looks import IS, Look, Pattern, Span, behind
+from backend.data.checks.person_names import NAMES, may_have_name
 from backend.data.checks.scripts import is_chinese
-
-Span = tuple[int, int]
-
-
-@dataclass(frozen=True, slots=True)
-class Look:
-    """What identifying data looks like.
-
-    Attributes:
-        sign: Characters without which the pattern does not match.
-        pattern: Begins with a literal character where it can, to which the search skips; what comes
-            before that is asked by looking back. Its group, where it has one, is what identifies.
-        back: So many characters before the match identify as well.
-    """
-
-    sign: str
-    pattern: re.Pattern[str]
-    back: int = 0
-
-    def spans(self, text: str) -> Iterator[Span]:
-        if self.sign in text:
-            for match in self.pattern.finditer(text):
-                start, end = match.span(self.pattern.groups)
-                yield start - self.back, end
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,19 +23,17 @@ class Kind:
     Attributes:
         english, chinese: What stands in its place, by the language of the text.
         looks: What it looks like.
-        accepts: Whether what looks like one is one indeed.
     """
 
     english: str
     chinese: str
     looks: tuple[Look, ...]
-    accepts: Callable[[str], bool] = lambda words: True
 
     def spans(self, text: str) -> list[Span]:
         """Where a text has it; no two overlap, in order."""
         spans: list[Span] = []
         for start, end in sorted(span for look in self.looks for span in look.spans(text)):
-            if (not spans or start >= spans[-1][1]) and self.accepts(text[start:end]):
+            if not spans or start >= spans[-1][1]:
                 spans.append((start, end))
         return spans
 
@@ -74,54 +50,56 @@ class Kind:
 
 _ID_WEIGHTS = (7, 9, 10, 5, 8, 4, 2, 1, 6, 3, 7, 9, 10, 5, 8, 4, 2)
 _ID_DIGITS = "10X98765432"
+_PROVINCES = frozenset(
+    [*range(11, 16), *range(21, 24), *range(31, 38), *range(41, 47), *range(50, 55)]
+    + [*range(61, 66), 71, 81, 82]
+)
+"""The first two digits, by GB/T 2260."""
 
 
 def is_identity_number(words: str) -> bool:
     """Whether 18 characters are a citizen identity number: with a date of birth that exists, and
     the check digit of GB 11643-1999 (ISO 7064, MOD 11-2)."""
-    try:
-        date(int(words[6:10]), int(words[10:12]), int(words[12:14]))
-    except ValueError:
+    if not _is_day(words[6:14]):
         return False
     total = sum(int(digit) * weight for digit, weight in zip(words, _ID_WEIGHTS, strict=False))
     return _ID_DIGITS[total % 11] == words[17].upper()
 
 
-_CN_ID = Look(
-    "",
-    re.compile(
-        r"(?<![0-9A-Za-z])[1-9][0-9]{5}(?:18|19|20)[0-9]{2}[01][0-9][0-3][0-9]{4}[0-9Xx]"
-        r"(?![0-9A-Za-z])"
+def is_old_identity_number(words: str) -> bool:
+    """Whether 15 digits are an identity number as given out until 1999: a province that there is,
+    and a date of birth. It has no check digit; one in seventy of any 15 digits passes."""
+    return int(words[:2]) in _PROVINCES and _is_day(f"19{words[6:12]}")
+
+
+def _is_day(digits: str) -> bool:
+    try:
+        date(int(digits[:4]), int(digits[4:6]), int(digits[6:]))
+    except ValueError:
+        return False
+    return True
+
+
+_CN_IDS = (
+    Pattern(
+        "",
+        re.compile(
+            r"(?<![0-9A-Za-z])[1-9][0-9]{5}(?:18|19|20)[0-9]{2}[01][0-9][0-3][0-9]{4}[0-9Xx]"
+            r"(?![0-9A-Za-z])"
+        ),
+        is_identity_number,
+    ),
+    Pattern(
+        "",
+        re.compile(
+            r"(?<![0-9A-Za-z])(?<![0-9][.\-])[1-8][0-9]{7}[01][0-9][0-3][0-9]{4}(?![0-9A-Za-z])"
+            r"(?![.\-][0-9])"
+        ),
+        is_old_identity_number,
     ),
 )
 
 # --- Telephone numbers --------------------------------------------------------------------------
-
-_BEFORE = r"(?<![0-9A-Za-z+(])(?<![0-9][.\-])"
-_AFTER = r"(?![0-9A-Za-z%/])(?![.\-][0-9])"
-_PHONES = tuple(
-    Look(sign, re.compile(pattern))
-    for sign, pattern in (
-        # Mobile numbers of mainland China: eleven digits that begin with 13 to 19.
-        (
-            "1",
-            rf"{_BEFORE}(?:(?:\+|00)?86[ \-]?)?1[3-9][0-9][ \-]?[0-9]{{4}}[ \-]?[0-9]{{4}}{_AFTER}",
-        ),
-        # Landlines of China, with their area code set off.
-        ("0", rf"{_BEFORE}(?:0[0-9]{{2,3}}-|\(0[0-9]{{2,3}}\) ?)[1-9][0-9]{{6,7}}{_AFTER}"),
-        # International: a plus, and 10 to 15 digits in groups (ITU-T E.164 allows 15).
-        (
-            "+",
-            r"(?<![0-9A-Za-z+])\+[1-9][0-9]{0,2}(?:[ .\-]?\(?[0-9]{2,5}\)?){2,5}(?![0-9A-Za-z%])",
-        ),
-        # North America: 555-123-4567, 555.123.4567, (555) 123-4567, each perhaps with 1 before.
-        (
-            "",
-            rf"{_BEFORE}(?:1[\-. ])?(?:\([2-9][0-9]{{2}}\) ?[0-9]{{3}}-|[2-9][0-9]{{2}}-[0-9]{{3}}-"
-            rf"|[2-9][0-9]{{2}}\.[0-9]{{3}}\.)[0-9]{{4}}{_AFTER}",
-        ),
-    )
-)
 
 
 def _is_phone(words: str) -> bool:
@@ -130,7 +108,49 @@ def _is_phone(words: str) -> bool:
     return 10 <= digits <= 15 and re.search("[0-9]{4}", words) is not None
 
 
-_EMAIL = Look(
+_BEFORE = r"(?<![0-9A-Za-z+])(?<![0-9][.\-])"
+_AFTER = r"(?![0-9A-Za-z%/])(?![.\-][0-9])"
+_LOCAL = r"[1-9](?:[0-9]{2}[ \-]?|[0-9]{3}[ \-]?)[0-9]{4}"
+"""A number without its area code."""
+
+_PHONES = (
+    *(
+        Pattern(sign, re.compile(pattern), _is_phone)
+        for sign, pattern in (
+            # Mobile numbers of mainland China: eleven digits that begin with 13 to 19.
+            (
+                "1",
+                rf"{_BEFORE}(?:(?:\+|00)?86[ \-]?)?1[3-9][0-9][ \-]?[0-9]{{4}}[ \-]?[0-9]{{4}}"
+                rf"{_AFTER}",
+            ),
+            # Landlines of China, with their area code set off. By a space alone only the short
+            # ones and 03 to 09: "0800 2000 2200" are times of a day.
+            ("0", rf"{_BEFORE}0[1-9][0-9]{{1,2}}-{_LOCAL}{_AFTER}"),
+            ("0", rf"{_BEFORE}(?:010|02[0-9]) {_LOCAL}{_AFTER}"),
+            ("0", rf"{_BEFORE}0[3-9][1-9][0-9] [2-9][0-9]{{6,7}}{_AFTER}"),
+            ("0", rf"[(（]0[1-9][0-9]{{1,2}}[)）][ \-]?{_LOCAL}{_AFTER}"),
+            # International: a plus, and 10 to 15 digits in groups (ITU-T E.164 allows 15).
+            (
+                "+",
+                r"(?<![0-9A-Za-z+])\+[1-9][0-9]{0,2}(?:[ .\-]?\(?[0-9]{2,5}\)?){2,5}"
+                r"(?![0-9A-Za-z%])",
+            ),
+            # North America: 555-123-4567, 555.123.4567, (555) 123-4567, each perhaps with 1 before.
+            (
+                "",
+                rf"{_BEFORE}(?:1[\-. ])?(?:\([2-9][0-9]{{2}}\) ?[0-9]{{3}}-"
+                r"|[2-9][0-9]{2}-[0-9]{3}-|[2-9][0-9]{2}\.[0-9]{3}\.)"
+                rf"[0-9]{{4}}{_AFTER}",
+            ),
+        )
+    ),
+    # Without an area code, only behind the word.
+    Pattern("电话", re.compile(rf"电话(?:号码)?{IS}({_LOCAL}){_AFTER}")),
+    Pattern("hone", re.compile(rf"hone(?: number| no\b\.?)?{IS}({_LOCAL}){_AFTER}")),
+    Pattern("Tel", re.compile(rf"Tel(?<!\wTel)\b\.?{IS}({_LOCAL}){_AFTER}")),
+)
+
+_EMAIL = Pattern(
     "@",
     re.compile(
         r"(?<![A-Za-z0-9._%+\-])[A-Za-z0-9._%+\-]{1,64}@"
@@ -141,24 +161,18 @@ _EMAIL = Look(
 # --- Record numbers and dates of birth ----------------------------------------------------------
 
 
-def _behind(*words: str) -> str:
-    """A pattern that looks back at one of these words."""
-    return "(?:" + "|".join(f"(?<={word})" for word in words) + ")"
-
-
-_IS = r"\s{0,3}(?:is\b|on\b|[:=#：为是])?\s{0,3}#?"
 _NUMBER = r"([A-Za-z]{0,4}-?[0-9]{4,20})(?![0-9])"
 _RECORD_WORDS = ("病历号", "住院号", "门诊号", "病案号", "就诊号", "登记号", "病历编号", "就诊卡号")
 _RECORDS = (
-    Look("号", re.compile(rf"号{_behind(*_RECORD_WORDS)}码?{_IS}{_NUMBER}")),
-    Look("MRN", re.compile(rf"MRN(?<!\wMRN)(?![A-Za-z]){_IS}{_NUMBER}")),
-    Look("ecord n", re.compile(rf"ecord n(?:umber|o\b\.?){_IS}{_NUMBER}")),
-    Look(
+    Pattern("号", re.compile(rf"号{behind(*_RECORD_WORDS)}码?{IS}{_NUMBER}")),
+    Pattern("MRN", re.compile(rf"MRN(?<!\wMRN)(?![A-Za-z]){IS}{_NUMBER}")),
+    Pattern("ecord n", re.compile(rf"ecord n(?:umber|o\b\.?){IS}{_NUMBER}")),
+    Pattern(
         "number",
         re.compile(
             "number"
-            + _behind("ospital number", "atient number", "hart number", "dmission number")
-            + _IS
+            + behind("ospital number", "atient number", "hart number", "dmission number")
+            + IS
             + _NUMBER
         ),
     ),
@@ -176,73 +190,26 @@ _DATE = (
     rf"|[0-3]?[0-9](?:st|nd|rd|th)?\s{_MONTH},?\s[12][0-9]{{3}}(?![0-9]))"
 )
 _BIRTHS = (
-    Look("出生", re.compile(rf"出生(?:日期|年月日?|时间|于)?{_IS}{_DATE}")),
-    Look("生日", re.compile(rf"生日{_IS}{_DATE}")),
-    Look("生于", re.compile(rf"生于{_IS}{_DATE}")),
-    Look("日出生", re.compile(rf"(?<![0-9])({_YEAR_FIRST})出生")),
-    Look("日生", re.compile(rf"(?<![0-9])({_YEAR_FIRST})生(?=[，,。；;])")),
-    Look("DOB", re.compile(rf"DOB(?<!\wDOB)\b{_IS}{_DATE}")),
-    Look("orn ", re.compile(rf"orn (?<=[Bb]orn )(?:on )?{_DATE}")),
-    Look(
+    Pattern("出生", re.compile(rf"出生(?:日期|年月日?|时间|于)?{IS}{_DATE}")),
+    Pattern("生日", re.compile(rf"生日{IS}{_DATE}")),
+    Pattern("生于", re.compile(rf"生于{IS}{_DATE}")),
+    Pattern("日出生", re.compile(rf"(?<![0-9])({_YEAR_FIRST})出生")),
+    Pattern("日生", re.compile(rf"(?<![0-9])({_YEAR_FIRST})生(?=[，,。；;])")),
+    Pattern("DOB", re.compile(rf"DOB(?<!\wDOB)\b{IS}{_DATE}")),
+    Pattern("orn ", re.compile(rf"orn (?<=[Bb]orn )(?:on )?{_DATE}")),
+    Pattern(
         "irth",
-        re.compile(rf"irth(?:{_behind('[Dd]ate of [Bb]irth')}|(?:day| ?date)\b){_IS}{_DATE}"),
+        re.compile(rf"irth(?:{behind('[Dd]ate of [Bb]irth')}|(?:day| ?date)\b){IS}{_DATE}"),
     ),
 )
-
-# --- Names --------------------------------------------------------------------------------------
-
-# The hundred most frequent family names in China (Ministry of Public Security, 2020) but those that
-# are common words before 女士 and 某; 何 and 高 are asked for what makes them such words.
-_SURNAMES = (
-    "王李张刘陈杨黄赵吴周徐孙马朱胡郭林罗郑梁谢宋唐许韩冯邓曹彭曾肖田董袁潘蒋蔡余杜叶程苏魏吕丁"
-    "沈姚卢姜崔钟谭陆汪范廖贾韦夏付邹熊孟秦邱江尹薛闫段雷侯龙史陶黎贺顾毛郝龚邵万钱严覃武戴莫孔汤"
-)
-
-
-def _titled(title: str) -> Look:
-    """A family name before a title."""
-    first = title[0]
-    named = _behind(f"[{_SURNAMES}]{first}", f"[^任如为]何{first}", f"[^最较很更身增]高{first}")
-    return Look(title, re.compile(f"(){first}{named}{title[1:]}"), back=1)
-
-
-_NAMES = (
-    # Not "Mr. and Mrs.", and no single letter: "Mr. X" is nobody.
-    Look(
-        "M",
-        re.compile(
-            r"M(?<!\wM)(?:rs?|s)\b\.?\s([A-Z][a-z]+(?:['’\-][A-Z][a-z]+)?(?:\s[A-Z][a-z]+)?)"
-        ),
-    ),
-    Look("Miss", re.compile(r"Miss(?<!\wMiss)\s([A-Z][a-z]+(?:['’\-][A-Z][a-z]+)?)")),
-    Look(
-        "ame: ",
-        re.compile(
-            r"ame: (?:(?<=[Pp]atient name: )|(?<=\bName: )) ?([A-Z][a-z]+(?: [A-Z][a-z]+){0,2})"
-        ),
-    ),
-    _titled("先生"),
-    _titled("女士"),
-    _titled("小姐"),
-    Look(
-        "某",
-        re.compile(rf"某(?<=[{_SURNAMES}]某)某?(?![某种些个一类年月日天时地处项段次])"),
-        back=1,
-    ),
-    Look(
-        "姓名",
-        re.compile(rf"姓名{_IS}([{_SURNAMES}何高][\u4e00-\u9fff]{{1,2}})(?![\u4e00-\u9fff])"),
-    ),
-)
-
 
 KINDS: Mapping[str, Kind] = {
-    "pii_cn_id": Kind("[ID]", "【身份证号】", (_CN_ID,), is_identity_number),
-    "pii_phone": Kind("[PHONE]", "【电话】", _PHONES, _is_phone),
+    "pii_cn_id": Kind("[ID]", "【身份证号】", _CN_IDS),
+    "pii_phone": Kind("[PHONE]", "【电话】", _PHONES),
     "pii_email": Kind("[EMAIL]", "【邮箱】", (_EMAIL,)),
     "pii_record": Kind("[RECORD NUMBER]", "【病历号】", _RECORDS),
     "pii_birth": Kind("[DATE OF BIRTH]", "【出生日期】", _BIRTHS),
-    "pii_name": Kind("[NAME]", "【姓名】", _NAMES),
+    "pii_name": Kind("[NAME]", "【姓名】", NAMES),
 }
 """By the id of their check."""
 
@@ -254,7 +221,6 @@ SEPARATORS = b" -.()"
 _AROUND = 96
 """All that belongs to a number or a date is within so many bytes of four digits in a row."""
 
-_MR = re.compile(rb"M(?:r|s|iss)")
 _NUMBERED = re.compile("MRN|ecord n|number|DOB|orn |irth|号|生".encode())
 
 
@@ -272,16 +238,9 @@ def suspects(data: bytes, shape: bytes, text: str) -> set[str]:
         first, end = max(0, place - _AROUND), place + _AROUND
         if _NUMBERED.search(data, first, end):
             found |= {"pii_record", "pii_birth"}
-        if b"0000000000" in shape[first:end].replace(b"-", b""):
+        if b"0000000" in shape[first:end].replace(b"-", b""):
             found |= {"pii_cn_id", "pii_phone"}
         place = shape.find(b"0000", place + 4)
-    if _MR.search(data) or b"ame: " in data or (text and _may_have_han_name(text)):
+    if may_have_name(data, text):
         found.add("pii_name")
     return found
-
-
-def _may_have_han_name(text: str) -> bool:
-    # One character is found several times faster than two.
-    if "某" in text or ("姐" in text and "小姐" in text) or ("姓" in text and "姓名" in text):
-        return True
-    return "女士" in text or "先生" in text

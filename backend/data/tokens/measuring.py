@@ -27,7 +27,7 @@ from backend.data.tokens.stamps import tokenizer_digest
 from backend.errors import DataError
 from backend.workspace import Workspace
 
-VERSION = 1
+VERSION = 2
 """Counts up when other lengths are measured of the same rows."""
 
 WORKER = (sys.executable, "-m", "backend.workers.lengths")

@@ -1,0 +1,76 @@
+"""How a pattern of identifying data is written down, and looked for. Knows no pattern itself."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from typing import Protocol
+
+Span = tuple[int, int]
+
+
+class Look(Protocol):
+    """What identifying data looks like."""
+
+    def spans(self, text: str) -> Iterator[Span]:
+        """Where a text has what identifies; two may overlap."""
+
+
+@dataclass(frozen=True, slots=True)
+class Pattern:
+    """What a pattern matches.
+
+    Attributes:
+        sign: Characters without which the pattern does not match.
+        pattern: Begins with a literal character where it can, to which the search skips; what comes
+            before that is asked by looking back. Its group, where it has one, is what identifies.
+        accepts: Whether what the pattern matches is what it looks like.
+        back: So many characters before the match identify as well.
+    """
+
+    sign: str
+    pattern: re.Pattern[str]
+    accepts: Callable[[str], bool] = lambda words: True
+    back: int = 0
+
+    def spans(self, text: str) -> Iterator[Span]:
+        if self.sign in text:
+            for match in self.pattern.finditer(text):
+                start, end = match.span(self.pattern.groups)
+                if self.accepts(text[start - self.back : end]):
+                    yield start - self.back, end
+
+
+@dataclass(frozen=True, slots=True)
+class Before:
+    """What stands before a pattern that is seldom: looked for only there.
+
+    Attributes:
+        sign: Characters without which the pattern does not match.
+        pattern: Begins with a literal character.
+        before: Ends where the pattern begins; its last group that matched is what identifies.
+        reach: Characters that ``before`` has at most, what it looks back at not counted.
+    """
+
+    sign: str
+    pattern: re.Pattern[str]
+    before: re.Pattern[str]
+    reach: int
+
+    def spans(self, text: str) -> Iterator[Span]:
+        if self.sign in text:
+            for match in self.pattern.finditer(text):
+                end = match.start()
+                found = self.before.search(text, max(0, end - self.reach), end)
+                if found:
+                    yield found.span(found.lastindex or 0)
+
+
+def behind(*words: str) -> str:
+    """A pattern that looks back at one of these words."""
+    return "(?:" + "|".join(f"(?<={word})" for word in words) + ")"
+
+
+IS = r"\s{0,3}(?:is\b|on\b|[:=#：为是])?\s{0,3}#?"
+"""What stands between a label and its value."""
