@@ -91,6 +91,7 @@ def study(job: Job, progress: Progress, *, processes: int | None = None) -> Stud
     reader = RowReader.open(
         job.source, cache=job.cache, progress=lambda done, total: progress("scan", done, total)
     )
+    reader.sha256()  # by which the lengths of the same content are found
     parts = []
     with _ranges(job, reader, processes) as found:
         for part in found:

@@ -17,10 +17,11 @@ from typing import Any
 from backend.data.checks.remedies import remedied
 from backend.data.meaning.convert import compile_map
 from backend.data.meaning.lesson import Lesson
-from backend.data.meaning.mapping import ColumnMap, Shape
+from backend.data.meaning.mapping import Shape
 from backend.data.reading.reader import RowReader
 from backend.data.tasks import Reporter, work
 from backend.data.tokens.lengths import save
+from backend.data.tokens.measuring import LengthsRequest, note_content
 from backend.workers.inspect_source import hide_torch
 
 STEP = "lengths"
@@ -41,11 +42,15 @@ def _measure(folder: Path, asked: Mapping[str, Any], progress: Reporter) -> dict
 
     started = time.monotonic()
     progress(STEP, 0, 0)
-    fitted = fit(Path(asked["model"]), asked["template"])
-    reader = RowReader.open(Path(asked["source"]), cache=Path(asked["cache"]))
-    found = measure(_lessons(reader, asked), fitted, lambda row: progress(STEP, row, reader.count))
-    pairs = ColumnMap.from_json(asked["columns"]).shape is Shape.PREFERENCE
+    request = LengthsRequest.from_asked(asked)
+    fitted = fit(request.model, request.template)
+    reader = RowReader.open(request.source, cache=Path(asked["cache"]))
+    content = request.content_key(reader.sha256())
+    lessons = _lessons(reader, request)
+    found = measure(lessons, fitted, lambda row: progress(STEP, row, reader.count))
+    pairs = request.columns.shape is Shape.PREFERENCE
     save(folder, found.arrays())
+    note_content(folder, content)
     return {
         # Of a pair the end token is part of the answers already.
         "tail": 0 if pairs else fitted.tail,
@@ -55,10 +60,9 @@ def _measure(folder: Path, asked: Mapping[str, Any], progress: Reporter) -> dict
     }
 
 
-def _lessons(reader: RowReader, asked: Mapping[str, Any]) -> Iterator[tuple[int, Lesson]]:
+def _lessons(reader: RowReader, request: LengthsRequest) -> Iterator[tuple[int, Lesson]]:
     """The rows that make a lesson, as they are taught with the repairs that apply."""
-    convert = compile_map(ColumnMap.from_json(asked["columns"]))
-    applied = asked["applied"]
+    convert, applied = compile_map(request.columns), request.applied
     for row in reader:
         lesson = convert(row).lesson
         if lesson is not None:

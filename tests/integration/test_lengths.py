@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 import signal
 import time
 from collections.abc import Callable, Iterator
@@ -15,6 +16,7 @@ import pytest
 
 from backend.data.meaning.lesson import Lesson, Pair, Turn, output_of
 from backend.data.meaning.mapping import ColumnMap, Role, Shape
+from backend.data.reading.reader import RowReader
 from backend.data.tasks import Task, TaskState
 from backend.data.tokens.cutoff import effects, rows_cut
 from backend.data.tokens.inspector import Inspector
@@ -112,6 +114,14 @@ def test_real_rows_have_the_lengths_that_the_inspector_shows(
     said = effects(found, 1024)
     assert 0 < said.reasoning_unclosed < said.answer_cut < 198
     assert said.tokens + said.tokens_dropped == found.totals.sum()
+
+    # The same rows under another name are not measured again.
+    measuring = Measuring(workspace)
+    copy = Path(shutil.copy(real_rows, workspace.raw_datasets / "renamed.json"))
+    RowReader.open(copy, cache=workspace.cache)
+    again = measuring.start(request(copy))
+    assert again.state is TaskState.DONE and again.folder == measuring.folder(request(real_rows))
+    assert measuring.lengths(request(copy)) is found
 
 
 def test_conversations_and_rows_that_teach_nothing(

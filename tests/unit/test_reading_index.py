@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gzip
 import hashlib
 import json
 import os
@@ -14,8 +15,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from backend.data.reading import beginning, finding, opening, store
-from backend.data.reading.reader import RowReader
+from backend.data.reading import beginning, finding, opening, store, window
+from backend.data.reading.reader import RowReader, known_sha256
 from backend.errors import DataError
 from tests.fakes.data_files import NewFile, a_row, glanced, new_files, opened, refused, write
 
@@ -133,6 +134,70 @@ def test_sha256_and_size_are_those_of_the_file(tmp_path: Path) -> None:
     assert reader.size == len(content)
     with reader.opened() as file:
         assert file.read() == content
+
+
+def hashed(path: Path) -> str | None:
+    return known_sha256(path, path.parent / "cache")
+
+
+@pytest.mark.parametrize("name", ["rows.json", "rows.jsonl", "rows.csv", "bom.json", "more.json"])
+def test_the_scan_of_a_text_hashes_it_too(tmp_path: Path, name: str) -> None:
+    """Else a file of a gigabyte is read twice, first for its rows and then for its hash."""
+    content = {
+        "rows.json": '  [{"a": "头痛"}, {"a": 2}] \n\n',
+        "rows.jsonl": '{"a": 1}\n{"a": 2}\n' * 99,
+        "rows.csv": "a,b\n1,2\n3,4\n",
+        "bom.json": '\ufeff[{"a": 1}]',
+        "more.json": '[{"a": 1}]' + " " * 5000 + "and more that is not looked at",
+    }[name].encode()
+    path = write(tmp_path / name, content)
+    assert hashed(path) is None
+    with patch.object(window, "CHUNK", 64), patch.object(finding, "sha256_of", None):
+        reader = opened(path)
+        assert hashed(path) == reader.sha256() == hashlib.sha256(content).hexdigest()
+
+
+def test_a_hash_is_made_once_and_forgotten_when_the_file_changes(tmp_path: Path) -> None:
+    content = gzip.compress(b'[{"a": 1}]')
+    path = write(tmp_path / "rows.json.gz", content)
+    reader = opened(path)
+    assert hashed(path) is None, "its text was scanned, not its bytes"
+    assert reader.sha256() == hashed(path) == hashlib.sha256(content).hexdigest()
+    with patch.object(finding, "sha256_of", None):
+        assert opened(path).sha256() == hashed(path)
+    write(path, gzip.compress(b'[{"a": 2}]'))
+    os.utime(path, ns=(1, 1))
+    assert hashed(path) is None and hashed(tmp_path / "gone.json") is None
+    assert opened(path).sha256() == hashlib.sha256(path.read_bytes()).hexdigest()
+
+
+@pytest.mark.parametrize("damage", [b"", b"0" * 63, b"\xff" * 64, None])
+def test_a_damaged_hash_is_made_again(tmp_path: Path, damage: bytes | None) -> None:
+    path = write(tmp_path / "rows.json", '[{"a": 1}]')
+    opened(path)
+    (stored,) = (tmp_path / "cache" / "rows").glob("*.sha256")
+    if damage is None:
+        stored.rename(tmp_path / "elsewhere")
+        stored.symlink_to(tmp_path / "elsewhere")
+    else:
+        stored.write_bytes(damage)
+    assert hashed(path) is None
+    assert opened(path).sha256() == hashlib.sha256(path.read_bytes()).hexdigest() == hashed(path)
+    assert not stored.is_symlink()
+
+
+def test_a_file_that_grows_under_the_scan_has_no_hash(tmp_path: Path) -> None:
+    path = write(tmp_path / "rows.json", '[{"a": 1}]')
+
+    def grow(*found: object) -> object:
+        with path.open("ab") as file:
+            file.write(b" ")
+        return scanned(*found)
+
+    scanned = finding.scan
+    with patch.object(finding, "scan", grow):
+        assert "changed while it was being read" in refused(path)
+    assert list((tmp_path / "cache" / "rows").glob("*.sha256")) == []
 
 
 # --- Glances ------------------------------------------------------------------------------------

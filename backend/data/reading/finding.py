@@ -24,7 +24,7 @@ from backend.data.reading.beginning import (
 from backend.data.reading.form import TRIED_ROWS
 from backend.data.reading.index import Index
 from backend.data.reading.needle import Needle
-from backend.data.reading.opening import Watched, opened, stamp_of
+from backend.data.reading.opening import Hashed, Watched, opened, sha256_of, stamp_of
 from backend.data.reading.parquet_rows import ParquetRows
 from backend.data.reading.store import Store
 from backend.data.reading.text_rows import TextRows
@@ -55,12 +55,14 @@ class FoundRows:
         stamp: By what a change of the file is recognised.
         form: What it is.
         complete: All its rows are known; else only those at its beginning.
+        sha256: Gives SHA-256 of the file's bytes, unless it changed since.
     """
 
     stamp: Stamp
     form: Form
     rows: RowSource
     complete: bool
+    sha256: Callable[[], str]
 
 
 class Finding:
@@ -95,6 +97,19 @@ class Finding:
             return self._complete(start, None)
         return self._rows_at_start(start)
 
+    def sha256(self) -> str:
+        """SHA-256 of the file's bytes, in hexadecimal digits; read once while it stays as it is.
+
+        Raises:
+            DataError: it changed, or can't be read any more; or the cache can't be written.
+        """
+        opened(self._path, self._stamp).close()
+        known = self._store.sha256
+        if known is None:
+            known = sha256_of(self._path, self._stamp)
+            self._store.keep_sha256(known)
+        return known
+
     def _stored(self) -> FoundRows | None:
         """The reader of a file whose index is stored."""
         found = self._store.load()
@@ -123,23 +138,34 @@ class Finding:
 
     def _checked(self, form: Form, rows: RowSource, *, complete: bool = True) -> FoundRows:
         _refuse_if_unreadable(self._path.name, form, rows)
-        return FoundRows(self._stamp, form, rows, complete)
+        return FoundRows(self._stamp, form, rows, complete, self.sha256)
 
     def _scan(self, form: Form, progress: Progress | None) -> Index:
         """Find all rows and store where they are."""
         first, second = _halves(progress) if not form.is_plain else (None, progress)
         with self._opened_plain(form, first)() as file, self._store.storing() as (out, spans):
             size = os.fstat(file.fileno()).st_size
-            file.seek(form.start)
-            tail = scan(Watched(file, size, second), form, spans)
+            watched = Watched(file, size, second)
+            hashed = Hashed(watched, form.start) if form.is_plain else None
+            if hashed is None:
+                file.seek(form.start)
+            tail = scan(hashed or watched, form, spans)
             refuse_more(tail, self._path)
             if self._store.is_cut:
                 tail = end_of_cut(spans, tail, size)
             self._store.finish(out, spans, form, tail)
+            if hashed is not None:
+                self._keep_hash(file, hashed)
         stored = self._store.load()
         if stored is None:
             raise DataError("data.errors.index_lost", name=self._path.name)
         return stored[1]
+
+    def _keep_hash(self, file: BufferedReader, hashed: Hashed) -> None:
+        """Remember the hash that the scan made, if the file stayed as it was meanwhile."""
+        digest = hashed.sha256()
+        if Stamp.of(os.fstat(file.fileno())) == self._stamp:
+            self._store.keep_sha256(digest)
 
     def _opened_plain(
         self, form: Form, progress: Progress | None = None
@@ -163,6 +189,14 @@ class Finding:
             return BytesIO(text)
 
         return open_text
+
+
+def known_sha256(path: Path, cache: Path) -> str | None:
+    """SHA-256 of a file as it is now, if it was hashed before; nothing of it is read."""
+    try:
+        return Store(cache, path, stamp_of(path)).sha256
+    except DataError:  # gone, which its reader tells
+        return None
 
 
 def _halves(progress: Progress | None) -> tuple[Progress | None, Progress | None]:

@@ -105,20 +105,20 @@ def form_of(text: bytes, name: str, *, whole: bool) -> Form:
     start = len(text) - len(text.removeprefix(_BOM).lstrip())
     if start == len(text):
         raise DataError("data.errors.file_empty", name=name)
-    named = _named_kind(name)
-    if named != "table" or _is_json(text, start):
+    table_expected = is_named_as_table(name)
+    if not table_expected or _is_json(text, start):
         if text[start] == ord("["):
             return Form("json_array", start=start + 1)
         form = _form_of_objects(text, start, name)
         if form is not None:
             return form
-    table = _form_of_table(text, name, named == "table", whole=whole)
+    table = _form_of_table(text, name, table_expected, whole=whole)
     return table or Form("json_lines", start=start)
 
 
-def _named_kind(name: str) -> Literal["table", "other"]:
-    stem = name.lower().removesuffix(".gz")
-    return "table" if stem.endswith((".csv", ".tsv")) else "other"
+def is_named_as_table(name: str) -> bool:
+    """Whether a file's name says that it is a table: all of it that is asked of a name."""
+    return name.lower().removesuffix(".gz").endswith((".csv", ".tsv"))
 
 
 _JSON_ROWS = re.compile(rb'(?:\[\s*)?\{\s*"')

@@ -16,6 +16,7 @@ from pathlib import Path
 
 from backend.data.reading import window
 from backend.data.reading.values import Progress, Stamp
+from backend.data.reading.window import Bytes
 from backend.errors import DataError
 
 _TOLD_SECONDS = 0.2
@@ -95,6 +96,33 @@ def seldom(progress: Progress | None) -> Progress:
             progress(done, total)
 
     return tell
+
+
+class Hashed:
+    """A file whose bytes are hashed as they are read, so that no second pass is needed for it.
+
+    Args:
+        file: At its start.
+        skip: Bytes before the first that is asked for.
+    """
+
+    def __init__(self, file: Bytes, skip: int) -> None:
+        self._file = file
+        self._digest = hashlib.sha256(file.read(skip))
+
+    def read(self, size: int, /) -> bytes:
+        more = self._file.read(size)
+        self._digest.update(more)
+        return more
+
+    def tell(self) -> int:
+        return self._file.tell()
+
+    def sha256(self) -> str:
+        """SHA-256 of all of it, read to its end."""
+        while self.read(window.CHUNK):
+            pass
+        return self._digest.hexdigest()
 
 
 class Watched:

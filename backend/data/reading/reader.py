@@ -11,12 +11,12 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import BinaryIO
 
-from backend.data.reading.finding import Finding, FoundRows
+from backend.data.reading.finding import Finding, FoundRows, known_sha256
 from backend.data.reading.needle import Needle
-from backend.data.reading.opening import opened, reading, sha256_of
+from backend.data.reading.opening import opened, reading
 from backend.data.reading.values import Encoding, Found, Kind, Progress, Row, Stamp
 
-__all__ = ["Found", "Kind", "Row", "RowReader", "Stamp"]
+__all__ = ["Found", "Kind", "Row", "RowReader", "Stamp", "known_sha256"]
 
 
 class RowReader:
@@ -39,6 +39,7 @@ class RowReader:
         self.packed = found.form.packed
         self.complete = found.complete
         self._rows = found.rows
+        self._sha256 = found.sha256
 
     @classmethod
     def open(cls, path: Path, *, cache: Path, progress: Progress | None = None) -> RowReader:
@@ -127,9 +128,10 @@ class RowReader:
         return opened(self.path, self.stamp)
 
     def sha256(self) -> str:
-        """SHA-256 of the file's own bytes, in hexadecimal digits.
+        """SHA-256 of the file's own bytes, in hexadecimal digits; the scan of a text makes it.
 
         Raises:
-            DataError: it changed since its rows were found, or can't be read any more.
+            DataError: it changed since its rows were found, or can't be read any more; or the cache
+                can't be written.
         """
-        return sha256_of(self.path, self.stamp)
+        return self._sha256()

@@ -1,12 +1,13 @@
-"""What was found out about data files, kept in the cache: indexes of rows, and plain copies.
+"""What was found out about data files, kept in the cache: indexes of rows, plain copies, hashes.
 
-Both are named after the file's path and stamp, so that a file that changed has others. Neither is
+All are named after the file's path and stamp, so that a file that changed has others. None is
 needed: what was cleared is made again. Knows nothing about what is in them.
 """
 
 from __future__ import annotations
 
 import os
+import re
 import shutil
 import time
 from collections.abc import Iterator
@@ -26,6 +27,7 @@ from backend.files import replacing
 
 KEPT_COPIES = 8
 KEPT_INDEXES = 64
+KEPT_HASHES = 1024
 
 KEPT_BYTES = 32 << 30
 """Bytes that all plain copies may have together, but for the one just made."""
@@ -45,6 +47,7 @@ ROOM_LEFT_SHARE, ROOM_LEFT_MOST = 0.05, 16 << 30
 """A copy leaves free a share of the disk, at least and at most so many bytes: checkpoints need
 them."""
 
+_HASH = re.compile("[0-9a-f]{64}")
 _ROOM_ASKED = 64 << 20
 _PART_SECONDS = 24 * 3600
 
@@ -88,6 +91,31 @@ class Store:
     @property
     def _index_file(self) -> Path:
         return self._folder / f"{self._key}.index"
+
+    # Hashes
+
+    @property
+    def sha256(self) -> str | None:
+        """SHA-256 of the file in hexadecimal digits; None until it was hashed."""
+        with suppress(OSError, UnicodeDecodeError):
+            if not self._hash_file.is_symlink():
+                words = self._hash_file.read_text("ascii")
+                return words if _HASH.fullmatch(words) else None
+        return None
+
+    def keep_sha256(self, digest: str) -> None:
+        """Remember the hash of the file.
+
+        Raises:
+            DataError: the cache can't be written.
+        """
+        with self._writing(), replacing(self._hash_file, durable=False) as file:
+            file.write(digest.encode())
+        self._tidy("*.sha256", KEPT_HASHES, self._hash_file)
+
+    @property
+    def _hash_file(self) -> Path:
+        return self._folder / f"{self._key}.sha256"
 
     # Copies
 

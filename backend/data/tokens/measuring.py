@@ -1,15 +1,21 @@
 """Lengths of all rows of a file in tokens: measured by a process, kept in the workspace's cache.
 
 One measurement is one file as it is now, read and mended in one way, with the tokenizer and the
-template of one model; asking for the same again finds it. All that is known of it lies in its
-folder, so that a second page or a reload sees the same. Knows nothing about how it is measured.
+template of one model; asking for the same again finds it, also when the file has another name or
+was touched since. All that is known of it lies in its folder, so that a second page or a reload
+sees the same:
+
+    lengths/<key>/          by the file's path and time, before anything of it is read
+            <key>.same      by its content, once that is known: the name of such a folder
+ Knows nothing about how it is measured.
 """
 
 from __future__ import annotations
 
 import shutil
 import sys
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from functools import cache, lru_cache
 from hashlib import blake2b
@@ -20,11 +26,14 @@ from typing import Any
 import orjson
 
 from backend.data.meaning.mapping import ColumnMap
+from backend.data.reading.form import is_named_as_table
+from backend.data.reading.reader import known_sha256
 from backend.data.tasks import OUTCOME, Task, TaskState, cancel_task, read_task, start_task
 from backend.data.tokens.inspector import offline
 from backend.data.tokens.lengths import Lengths
 from backend.data.tokens.stamps import tokenizer_digest
 from backend.errors import DataError
+from backend.files import replacing
 from backend.workspace import Workspace
 
 VERSION = 2
@@ -32,6 +41,8 @@ VERSION = 2
 
 WORKER = (sys.executable, "-m", "backend.workers.lengths")
 """The command that measures; the folder is added to it."""
+
+_SAME = ".same"
 
 KEPT = 16
 """So many measurements stay in the cache, the last used ones."""
@@ -55,9 +66,41 @@ class LengthsRequest:
 
     @property
     def key(self) -> str:
-        """By which it is found again."""
-        return lengths_key(
-            source_stamp(self.source), self.columns, self.applied, self.model, self.template
+        """By which it is found again while the file stays as it is."""
+        return self._key(source_stamp(self.source))
+
+    def content_key(self, sha256: str) -> str:
+        """By which it is found for any file with the same rows.
+
+        Args:
+            sha256: Of the file's content.
+        """
+        # The ending of a file's name tells a table from other lines.
+        return self._key(f"{sha256} {is_named_as_table(self.source.name)}")
+
+    def _key(self, source: str) -> str:
+        return lengths_key(source, self.columns, self.applied, self.model, self.template)
+
+    def asked(self, cache: Path) -> dict[str, Any]:
+        """As a task's request."""
+        return {
+            "source": str(self.source),
+            "cache": str(cache),
+            "columns": self.columns.to_json(),
+            "applied": list(self.applied),
+            "model": str(self.model),
+            "template": self.template,
+        }
+
+    @classmethod
+    def from_asked(cls, asked: Mapping[str, Any]) -> LengthsRequest:
+        """What ``asked`` wrote."""
+        return cls(
+            Path(asked["source"]),
+            ColumnMap.from_json(asked["columns"]),
+            tuple(asked["applied"]),
+            Path(asked["model"]),
+            asked["template"],
         )
 
 
@@ -92,6 +135,20 @@ def source_stamp(source: Path) -> str:
     return f"{source} {status.st_ino} {status.st_size} {status.st_mtime_ns}"
 
 
+def note_content(folder: Path, content_key: str) -> None:
+    """Let the lengths in a folder be found for other files with the same content.
+
+    Args:
+        content_key: Of the request, as of before they were measured.
+
+    Raises:
+        OSError: it can't be written down.
+    """
+    note = folder.with_name(f"{content_key}{_SAME}")
+    with replacing(note, durable=False) as file:
+        file.write(folder.name.encode())
+
+
 @cache
 def _llamafactory() -> str:
     try:
@@ -109,7 +166,24 @@ class Measuring:
 
     def folder(self, request: LengthsRequest) -> Path:
         """Where the lengths are once they are measured."""
-        return self._home / request.key
+        own = self._home / request.key
+        if own.is_dir():
+            return own
+        return self._of_same_content(request) or own
+
+    def _of_same_content(self, request: LengthsRequest) -> Path | None:
+        """The lengths of a file with the same content; None where there are none, or where the
+        content is not known yet."""
+        digest = known_sha256(request.source, self._cache)
+        if digest is None:
+            return None
+        note = self._home / f"{request.content_key(digest)}{_SAME}"
+        with suppress(OSError, ValueError):
+            folder = self._home / Path(note.read_text("ascii")).name
+            task = read_task(folder)
+            if task is not None and task.state is TaskState.DONE:
+                return folder
+        return None
 
     def start(self, request: LengthsRequest) -> Task:
         """Measure in a process of its own, or find that done or under way.
@@ -118,8 +192,12 @@ class Measuring:
             DataError: the process can't be started.
         """
         folder = self.folder(request)
+        task = read_task(folder)
+        if task is not None and task.state is TaskState.DONE:  # perhaps under another name
+            return task
         self._clear(folder)
-        return start_task(folder, self._asked(request), worker=WORKER, environment=offline())
+        asked = request.asked(self._cache)
+        return start_task(folder, asked, worker=WORKER, environment=offline())
 
     def state(self, request: LengthsRequest) -> Task | None:
         """How it stands with a measurement; None where it was never started."""
@@ -141,16 +219,6 @@ class Measuring:
             cancel_task(folder)
             return None
 
-    def _asked(self, request: LengthsRequest) -> dict[str, Any]:
-        return {
-            "source": str(request.source),
-            "cache": str(self._cache),
-            "columns": request.columns.to_json(),
-            "applied": list(request.applied),
-            "model": str(request.model),
-            "template": request.template,
-        }
-
     def _clear(self, wanted: Path) -> None:
         """Remove the measurements that are oldest; those under way stay."""
         if not self._home.is_dir():
@@ -161,6 +229,10 @@ class Measuring:
             task = read_task(folder)
             if task is None or task.state is not TaskState.RUNNING:
                 shutil.rmtree(folder, ignore_errors=True)
+        for note in self._home.glob(f"*{_SAME}"):
+            with suppress(OSError, ValueError):
+                if not (self._home / Path(note.read_text("ascii")).name).is_dir():
+                    note.unlink()
 
 
 @lru_cache(maxsize=4)
