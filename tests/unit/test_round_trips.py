@@ -28,7 +28,7 @@ Table = list[dict[str, str]]
 
 # --- Tables -------------------------------------------------------------------------------------
 
-# No halves of surrogate pairs, which UTF-8 has no bytes for, and no NUL: a file with one is no text.
+# No halves of surrogate pairs, which UTF-8 has no bytes for, and no NUL, which no text has.
 WORDS = st.text(
     st.one_of(
         st.sampled_from("\",;\t\n\r {}[]:\\#'\u2028\u0085\ufeff"),
