@@ -4,6 +4,8 @@ MedTune's is the time of the process that the page starts, for a file that it ha
 rows are found, read and converted, all checks looked at, duplicates and near duplicates sought, the
 findings written down. There is no evaluation file. ijson reads the same rows in a process of
 its own and counts them.
+
+    python -m benchmarks.data_checks 2000     with a smaller file: so many rows
 """
 
 from __future__ import annotations
@@ -19,18 +21,19 @@ from backend.data.tasks import OUTCOME, TASK, WORKER
 from backend.files import read_json, write_json
 from benchmarks.common import ROOT, Result, shown_beside, table
 from benchmarks.data_processes import Spent, in_turns, ratio, seconds, tell, timed, weighed
-from benchmarks.data_rows import write_file
+from benchmarks.data_rows import ROWS, rows_asked, write_file
 
 ROUNDS = 5
 MOST_TIMES = 6.0
 
 
-def measure() -> list[Result]:
+def measure(rows: int = ROWS) -> list[Result]:
     """The promise about checks, and their memory beside it."""
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         source = folder / "rows.json"
-        write_file(source)
+        write_file(source, rows)
+        of = f"{source.stat().st_size / 1e6:.0f} MB"
         study = Studying(folder, source)
         counting = [sys.executable, ROOT / "benchmarks" / "ijson_count.py", source]
         ours, bare = in_turns(ROUNDS, study, lambda: timed(counting))
@@ -38,7 +41,7 @@ def measure() -> list[Result]:
         weights = study.weighed(), weighed(counting)
     return [
         Result(
-            name="all checks of 139 MB, against reading it once by ijson",
+            name=f"all checks of {of}, against reading it once by ijson",
             value=seconds(ours),
             unit="s",
             baseline=seconds(bare),
@@ -83,4 +86,4 @@ class Studying:
 
 
 if __name__ == "__main__":
-    print(table(measure()))
+    print(table(measure(rows_asked())))

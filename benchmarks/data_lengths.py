@@ -1,8 +1,11 @@
 """What counting the tokens of a whole file costs: on all cores, on one, and asked for again.
 
 The worker that the page starts counts those of 139 MB with the demo model's tokenizer, in a process
-of its own; the rows' places are known, as they are once a page was shown. On one core it counts the
-same with one thread of the tokenizer. Asked again, the lengths are found in the cache.
+of its own, with the repairs and masks that are advised; the rows' places are known, as they are
+once a page was shown. On one core it counts the same with one thread of the tokenizer. Asked again,
+the lengths are found in the cache.
+
+    python -m benchmarks.data_lengths 2000     with a smaller file: so many rows
 """
 
 from __future__ import annotations
@@ -13,6 +16,7 @@ import tempfile
 import time
 from pathlib import Path
 
+from backend.data.decisions import Decisions
 from backend.data.reading.reader import RowReader
 from backend.data.studies import columns_of
 from backend.data.tasks import TASK, Task, TaskState
@@ -23,7 +27,7 @@ from backend.text import ASSETS
 from backend.workspace import Workspace
 from benchmarks.common import Result, at_most, shown_beside, table
 from benchmarks.data_processes import Spent, tell, timed
-from benchmarks.data_rows import write_file
+from benchmarks.data_rows import ROWS, rows_asked, write_file
 
 LEAST_SHARE = 0.8
 MOST_MILLISECONDS = 50.0
@@ -33,22 +37,24 @@ MODEL = ASSETS / "demo_model"
 TEMPLATE = "deepseekr1"
 
 
-def measure() -> list[Result]:
+def measure(rows: int = ROWS) -> list[Result]:
     """The promises about cores and about the second call."""
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         source = folder / "rows.json"
-        write_file(source)
+        write_file(source, rows)
+        of = f"{source.stat().st_size / 1e6:.0f} MB"
         workspace = Workspace.open(folder / "workspace")
         columns = columns_of(RowReader.open(source, cache=workspace.cache))
-        request = LengthsRequest(source, columns, (), MODEL, TEMPLATE)
+        mended = Decisions().advised_for(columns).mended
+        request = LengthsRequest(source, columns, mended, MODEL, TEMPLATE)
         task, again = asked_again(Measuring(workspace), request)
         all_cores = Counting(folder / "all", task, {})
         one_core = Counting(folder / "one", task, {"RAYON_NUM_THREADS": "1"})
         # Once each: a minute of work wavers little, and the first measurement was the warm-up.
         ours, single = timed(*all_cores.fresh()), timed(*one_core.fresh())
         tell("counting tokens, all cores against one", [ours], [single])
-    return [busy(ours), *compared(ours, single, task.result["tokens"]), again]
+    return [busy(ours), *compared(of, ours, single, task.result["tokens"]), again]
 
 
 def asked_again(measuring: Measuring, request: LengthsRequest) -> tuple[Task, Result]:
@@ -95,13 +101,13 @@ def busy(ours: Spent) -> Result:
     return Result(name, used, "cores", goal=f"≥ {least:g} cores", holds=used >= least)
 
 
-def compared(ours: Spent, single: Spent, tokens: int) -> list[Result]:
+def compared(of: str, ours: Spent, single: Spent, tokens: int) -> list[Result]:
     """The same on one core, and tokens a second."""
     return [
-        shown_beside("tokens of 139 MB counted, against one core", ours.wall, "s", single.wall),
+        shown_beside(f"tokens of {of} counted, against one core", ours.wall, "s", single.wall),
         shown_beside("the same", tokens / 1e6 / ours.wall, "M tokens/s"),
     ]
 
 
 if __name__ == "__main__":
-    print(table(measure()))
+    print(table(measure(rows_asked())))

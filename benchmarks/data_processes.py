@@ -6,10 +6,12 @@ Time and memory are taken of different runs: looking at memory takes time of its
 from __future__ import annotations
 
 import os
+import signal
 import subprocess
 import tempfile
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from statistics import median
 
@@ -19,6 +21,7 @@ from benchmarks.fetching import note_peaks
 Command = Sequence[object]
 
 _LOOK_SECONDS = 0.01
+_ASK_SECONDS = 0.002
 
 
 @dataclass(frozen=True)
@@ -34,37 +37,57 @@ class Spent:
     processor: float
 
 
-def timed(command: Command, environment: Mapping[str, str] | None = None) -> Spent:
-    """Run a command to its end.
+def timed(
+    command: Command,
+    environment: Mapping[str, str] | None = None,
+    *,
+    until: Callable[[], bool] | None = None,
+) -> Spent:
+    """Run a command to its end, or until something is reached: then it is killed, children too.
 
     Raises:
-        RuntimeError: it failed; with what it said.
+        RuntimeError: it failed, or ended before; with what it said.
     """
-    with tempfile.TemporaryFile() as said:
+    with _running(command, environment) as (process, check):
         began = time.perf_counter()
-        process = _started(command, environment, said.fileno())
-        _, status, usage = os.wait4(process.pid, 0)
+        reached = until is not None and _awaited(process, until)
         wall = time.perf_counter() - began
+        if reached:
+            os.killpg(process.pid, signal.SIGKILL)
+        _, status, usage = os.wait4(process.pid, 0)
         process.returncode = os.waitstatus_to_exitcode(status)
-        said.seek(0)
-        _check(command, process.returncode, said.read())
+        if not reached:
+            wall = time.perf_counter() - began
+            check(ended_early=until is not None)
     return Spent(wall, usage.ru_utime + usage.ru_stime)
 
 
-def weighed(command: Command, environment: Mapping[str, str] | None = None) -> float:
-    """Megabytes (10⁶) of the processes of a command, each at its peak.
+def weighed(
+    command: Command,
+    environment: Mapping[str, str] | None = None,
+    *,
+    until: Callable[[], bool] | None = None,
+) -> float:
+    """Megabytes (10⁶) of the processes of a command, each at its peak, to its end or until
+    something is reached.
 
     Raises:
-        RuntimeError: it failed; with what it said.
+        RuntimeError: it failed, or ended before; with what it said.
     """
     peaks: dict[int, int] = {}
-    with tempfile.TemporaryFile() as said:
-        process = _started(command, environment, said.fileno())
+    with _running(command, environment) as (process, check):
+        before = peaks
         while note_peaks(process.pid, peaks):
+            if until is not None and until():
+                os.killpg(process.pid, signal.SIGKILL)
+                process.wait()
+                peaks = before  # what comes behind it may have begun in between
+                break
+            before = dict(peaks)
             time.sleep(_LOOK_SECONDS)
-        process.wait()
-        said.seek(0)
-        _check(command, process.returncode, said.read())
+        else:
+            process.wait()
+            check(ended_early=until is not None)
     return sum(peaks.values()) / 1e6
 
 
@@ -98,20 +121,40 @@ def tell(name: str, *ways: Sequence[Spent]) -> None:
     print(f"  {name}, s: {' against '.join(listed)} (load {load:.1f})", flush=True)
 
 
-def _started(
-    command: Command, environment: Mapping[str, str] | None, said: int
-) -> subprocess.Popen[bytes]:
-    return subprocess.Popen(
-        [str(part) for part in command],
-        cwd=ROOT,
-        env=None if environment is None else dict(environment),
-        stdin=subprocess.DEVNULL,
-        stdout=said,
-        stderr=subprocess.STDOUT,
-    )
+@contextmanager
+def _running(
+    command: Command, environment: Mapping[str, str] | None
+) -> Iterator[tuple[subprocess.Popen[bytes], Callable[..., None]]]:
+    """A command that runs in a group of its own, and what raises RuntimeError where it failed."""
+    with tempfile.TemporaryFile() as said:
+        process = subprocess.Popen(
+            [str(part) for part in command],
+            cwd=ROOT,
+            env=None if environment is None else dict(environment),
+            stdin=subprocess.DEVNULL,
+            stdout=said,
+            stderr=subprocess.STDOUT,
+            start_new_session=True,
+        )
+
+        def check(*, ended_early: bool) -> None:
+            if process.returncode or ended_early:
+                said.seek(0)
+                words = said.read().decode(errors="replace")[-2000:]
+                shown = " ".join(map(str, command))
+                raise RuntimeError(f"{shown} ended with {process.returncode}:\n{words}")
+
+        try:
+            yield process, check
+        finally:
+            if process.returncode is None:  # the benchmark was interrupted
+                os.killpg(process.pid, signal.SIGKILL)
 
 
-def _check(command: Command, code: int, said: bytes) -> None:
-    if code:
-        shown = " ".join(map(str, command))
-        raise RuntimeError(f"{shown} ended with {code}:\n{said.decode(errors='replace')[-2000:]}")
+def _awaited(process: subprocess.Popen[bytes], reached: Callable[[], bool]) -> bool:
+    """Wait until something is reached; False where the process ends before. It is not reaped."""
+    while not reached():
+        if os.waitid(os.P_PID, process.pid, os.WEXITED | os.WNOHANG | os.WNOWAIT):
+            return reached()
+        time.sleep(_ASK_SECONDS)
+    return True

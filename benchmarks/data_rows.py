@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import json
 import re
+import sys
 from collections.abc import Iterable, Iterator
 from itertools import count, islice
 from pathlib import Path
@@ -21,6 +22,12 @@ ROWS = 42_027
 """What the file of 139 MB that the promises speak of has, and what is made here for it."""
 
 Row = dict[str, str]
+
+
+def rows_asked() -> int:
+    """The first argument of a benchmark that is run by itself: rows of the file that it makes."""
+    return int(sys.argv[1]) if len(sys.argv) > 1 else ROWS
+
 
 _TEXTS = {"Question": (400, 2), "Complex_CoT": (2000, 8), "Response": (750, 8)}
 """Bytes of UTF-8 from which a text is long enough (3.3 kB a row in all), and of how many

@@ -49,7 +49,7 @@ def benchmarks() -> list[str]:
     return [
         name
         for name in names
-        if "def measure() -> " in (folder / f"{name}.py").read_text(encoding="utf-8")
+        if "\ndef measure(" in (folder / f"{name}.py").read_text(encoding="utf-8")
         and name != Path(__file__).stem
     ]
 

@@ -53,7 +53,22 @@ def start_preparing(
         raise DataError("data.errors.name_taken", name=settings.name)
     if before and before.state is not TaskState.RUNNING:
         cancel_task(folder)  # of a dataset of that name that was deleted since, or that failed
-    asked = {
+    asked = asked_to_prepare(workspace, source, recipe, settings, evaluation, lengths)
+    running = before is not None and before.state is TaskState.RUNNING
+    asked["asked"] = before.asked.get("asked") if before and running else time.time()
+    return start_task(folder, asked)
+
+
+def asked_to_prepare(
+    workspace: Workspace,
+    source: Path,
+    recipe: Recipe,
+    settings: PrepareSettings,
+    evaluation: Path | None = None,
+    lengths: Path | None = None,
+) -> dict[str, Any]:
+    """What ``do_prepare`` is asked, but when."""
+    return {
         "task": "prepare",
         "workspace": str(workspace.root),
         "source": str(source),
@@ -61,11 +76,7 @@ def start_preparing(
         "settings": settings.to_json(),
         "evaluation": str(evaluation) if evaluation else "",
         "lengths": str(lengths) if lengths else "",
-        "asked": before.asked.get("asked")
-        if before and before.state is TaskState.RUNNING
-        else time.time(),
     }
-    return start_task(folder, asked)
 
 
 def find_preparing(workspace: Workspace, name: str) -> Task | None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import sys
+import time
 from datetime import datetime
 from itertools import islice
 from pathlib import Path
@@ -12,8 +13,10 @@ from typing import Any
 
 import pytest
 
+from backend.data.preparing import prepare_now
+from backend.data.recipe import PrepareSettings
 from backend.workspace import Workspace
-from benchmarks import data_by_medtune, data_lengths, data_pages, data_rows, downloads
+from benchmarks import data_lengths, data_pages, data_rows, downloads
 from benchmarks.common import Result, at_most, at_most_times, broken, shown_beside, table
 from benchmarks.data_processes import Spent, in_turns, ratio, timed, weighed
 from benchmarks.run_all import Measure, benchmarks, main, run, write
@@ -122,12 +125,15 @@ def test_a_large_file_has_the_size_and_the_rows_it_says(tmp_path: Path) -> None:
     assert len(rows) == len({row["Question"] for row in rows}) == number
 
 
-def test_the_tutorials_script_and_medtune_convert_the_same(tmp_path: Path) -> None:
+def test_the_tutorials_script_and_medtune_convert_the_same(
+    workspace: Workspace, tmp_path: Path
+) -> None:
     """But for the tag that the tutorial does not close."""
-    source, theirs, mine = (tmp_path / name for name in ("rows.json", "theirs.json", "mine.jsonl"))
+    source, theirs = tmp_path / "rows.json", tmp_path / "theirs.json"
     data_rows.write_file(source, 20)
     timed([sys.executable, "benchmarks/tutorial_convert.py", source, theirs])
-    data_by_medtune.convert(source, mine, tmp_path / "cache")
+    prepare_now(workspace, source, PrepareSettings("mine", validation_share=0))
+    mine = workspace.prepared_datasets / "mine" / "data.jsonl"
     expected = json.loads(theirs.read_bytes())
     found = [json.loads(line) for line in mine.read_bytes().splitlines()]
     assert len(found) == 20
@@ -146,6 +152,25 @@ def test_a_command_is_timed_and_weighed_and_one_that_fails_says_why() -> None:
     assert 60 < weighed(working) < 160
     with pytest.raises(RuntimeError, match="the disk is full"):
         timed([sys.executable, "-c", "raise SystemExit('the disk is full')"])
+
+
+def test_a_command_is_timed_until_something_is_reached(tmp_path: Path) -> None:
+    """What comes behind it does not count, and nothing of it goes on."""
+    here, gone = tmp_path / "here", tmp_path / "gone"
+    child = f"import time, pathlib; time.sleep(2); pathlib.Path({str(gone)!r}).touch()"
+    program = (
+        "import pathlib, subprocess, sys, time; time.sleep(0.2); b = 60_000_000 * b'x'\n"
+        f"pathlib.Path({str(here)!r}).touch(); subprocess.run([sys.executable, '-c', {child!r}])"
+    )
+    command = [sys.executable, "-c", program]
+    assert 0.2 <= timed(command, until=here.exists).wall < 2
+    here.unlink()
+    assert weighed(command, until=here.exists) > 60
+    for measure in (timed, weighed):
+        with pytest.raises(RuntimeError, match="ended with 0"):
+            measure([sys.executable, "-c", ""], until=(tmp_path / "never").exists)
+    time.sleep(2)
+    assert not gone.exists()
 
 
 def test_rounds_are_compared_with_each_other_and_the_first_is_not_counted() -> None:
@@ -183,9 +208,7 @@ def test_a_small_disk_gets_a_smaller_file_and_says_so(
 def test_every_benchmark_is_found_and_an_unknown_one_refused() -> None:
     data = {"data_checks", "data_convert", "data_lengths", "data_pages"}
     assert {"downloads", "quick_demo", "startup", *data} <= set(benchmarks())
-    assert not {"data_by_medtune", "data_by_page", "data_processes", "data_rows"} & set(
-        benchmarks()
-    )
+    assert not {"data_by_page", "data_processes", "data_rows"} & set(benchmarks())
     helpers = {"bare_download", "common", "fetching", "run_all", "servers", "trainings"}
     assert not helpers & set(benchmarks())
     assert main(["no-such"]) == 2
