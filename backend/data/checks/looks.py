@@ -5,9 +5,16 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from functools import cache
 from typing import Protocol
 
 Span = tuple[int, int]
+
+
+@cache
+def _compiled(pattern: str) -> re.Pattern[str]:
+    """When it is first looked for: all take 40 ms, for which the page's start need not wait."""
+    return re.compile(pattern)
 
 
 class Look(Protocol):
@@ -30,14 +37,15 @@ class Pattern:
     """
 
     sign: str
-    pattern: re.Pattern[str]
+    pattern: str
     accepts: Callable[[str], bool] = lambda words: True
     back: int = 0
 
     def spans(self, text: str) -> Iterator[Span]:
         if self.sign in text:
-            for match in self.pattern.finditer(text):
-                start, end = match.span(self.pattern.groups)
+            pattern = _compiled(self.pattern)
+            for match in pattern.finditer(text):
+                start, end = match.span(pattern.groups)
                 if self.accepts(text[start - self.back : end]):
                     yield start - self.back, end
 
@@ -54,15 +62,15 @@ class Before:
     """
 
     sign: str
-    pattern: re.Pattern[str]
-    before: re.Pattern[str]
+    pattern: str
+    before: str
     reach: int
 
     def spans(self, text: str) -> Iterator[Span]:
         if self.sign in text:
-            for match in self.pattern.finditer(text):
+            for match in _compiled(self.pattern).finditer(text):
                 end = match.start()
-                found = self.before.search(text, max(0, end - self.reach), end)
+                found = _compiled(self.before).search(text, max(0, end - self.reach), end)
                 if found:
                     yield found.span(found.lastindex or 0)
 

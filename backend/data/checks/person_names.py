@@ -53,14 +53,14 @@ _BEGINS = (
 )
 
 
-def _named(alone: str) -> re.Pattern[str]:
+def _named(alone: str) -> str:
     """A name that ends where a title begins, or its last characters do.
 
     Args:
         alone: A family name that is one wherever it stands.
     """
     name = f"{_BEGINS}{_FAMILY}(?:{_GIVEN}){{0,2}}?|{alone}"
-    return re.compile(f"({name})(?:小|大|老|副?[主教]|副)?$")
+    return f"({name})(?:小|大|老|副?[主教]|副)?$"
 
 
 # Hardly a word before 先生 ends with a family name; before 医生 many do.
@@ -75,31 +75,24 @@ _LEARNED_TITLES = (
 )
 
 # 张三，男，45岁 and 张三（女，3个月） and 张三，45岁
-_STATED = re.compile(
-    f"{_BEGINS}({_FAMILY}(?:{_GIVEN}){{1,2}})[，,、（( ：:]{{1,2}}(?:[0-9]{{1,3}} ?)?$"
-)
+_STATED = f"{_BEGINS}({_FAMILY}(?:{_GIVEN}){{1,2}})[，,、（( ：:]{{1,2}}(?:[0-9]{{1,3}} ?)?$"
 _AGE = "[0-9]{1,3} ?(?:周?岁|个?月|天)"
 
 _CHINESE: tuple[Before | Pattern, ...] = (
-    *(Before(one[0], re.compile(one), _POLITE, reach=6) for one in _POLITE_TITLES),
-    *(Before(one[0], re.compile(one), _LEARNED, reach=6) for one in _LEARNED_TITLES),
+    *(Before(one[0], one, _POLITE, reach=6) for one in _POLITE_TITLES),
+    *(Before(one[0], one, _LEARNED, reach=6) for one in _LEARNED_TITLES),
     Pattern(
         "某",
-        re.compile(rf"某(?<=[{_SURNAMES}]某)某?(?![某种些个一类年月日天时地处项段次])"),
+        rf"某(?<=[{_SURNAMES}]某)某?(?![某种些个一类年月日天时地处项段次])",
         back=1,
     ),
     Pattern(
         "姓",
-        re.compile(
-            rf"姓名{IS}((?:{_DOUBLE})[{_HAN}]{{1,2}}|[{_SURNAMES}何高][{_HAN}]{{1,2}})(?![{_HAN}])"
-        ),
+        rf"姓名{IS}((?:{_DOUBLE})[{_HAN}]{{1,2}}|[{_SURNAMES}何高][{_HAN}]{{1,2}})(?![{_HAN}])",
     ),
-    Pattern("叫", re.compile(rf"叫(?<=[我名]叫)({_FAMILY}(?:{_GIVEN}){{1,2}})(?![{_HAN}])")),
-    *(
-        Before(sex, re.compile(f"{sex}(?=性?[，,、； ]{{0,2}}{_AGE})"), _STATED, reach=6)
-        for sex in "男女"
-    ),
-    Before("岁", re.compile("岁"), _STATED, reach=10),
+    Pattern("叫", rf"叫(?<=[我名]叫)({_FAMILY}(?:{_GIVEN}){{1,2}})(?![{_HAN}])"),
+    *(Before(sex, f"{sex}(?=性?[，,、； ]{{0,2}}{_AGE})", _STATED, reach=6) for sex in "男女"),
+    Before("岁", "岁", _STATED, reach=10),
 )
 
 # --- English ------------------------------------------------------------------------------------
@@ -143,28 +136,24 @@ _PERSON = rf"(?:{_GIVEN_NAMES}){_MORE}{{1,2}}"
 
 _ENGLISH: tuple[Look, ...] = (
     # Not "Mr. and Mrs.", and no single letter: "Mr. X" is nobody.
-    Pattern("M", re.compile(rf"M(?<!\wM)(?:rs?|s)\b\.?\s({_WORD}{_MORE}{{0,2}})")),
-    Pattern("Miss", re.compile(rf"Miss(?<!\wMiss)\s({_WORD}{_MORE}{{0,2}})")),
-    Pattern("Dr", re.compile(rf"Dr(?<!\wDr)\b\.?\s({_NO_EPONYM}{_WORD}{_MORE}{{0,2}})")),
+    Pattern("M", rf"M(?<!\wM)(?:rs?|s)\b\.?\s({_WORD}{_MORE}{{0,2}})"),
+    Pattern("Miss", rf"Miss(?<!\wMiss)\s({_WORD}{_MORE}{{0,2}})"),
+    Pattern("Dr", rf"Dr(?<!\wDr)\b\.?\s({_NO_EPONYM}{_WORD}{_MORE}{{0,2}})"),
     Pattern(
         "Prof",
-        re.compile(
-            rf"Prof(?<!\wProf)(?:essor\b|\b\.?)\s({_NO_EPONYM}(?!Emerit){_WORD}{_MORE}{{0,2}})"
-        ),
+        rf"Prof(?<!\wProf)(?:essor\b|\b\.?)\s({_NO_EPONYM}(?!Emerit){_WORD}{_MORE}{{0,2}})",
     ),
     Pattern(
         "ame: ",
-        re.compile(
-            r"ame: (?:(?<=[Pp]atient name: )|(?<=\bName: )) ?([A-Z][a-z]+(?: [A-Z][a-z]+){0,2})"
-        ),
+        r"ame: (?:(?<=[Pp]atient name: )|(?<=\bName: )) ?([A-Z][a-z]+(?: [A-Z][a-z]+){0,2})",
     ),
-    Pattern("My name is ", re.compile(rf"My name is ({_WORD}{_MORE}{{0,2}})")),
-    Pattern("atient", re.compile(rf"atient(?<=[Pp]atient)[:,]? ({_PERSON})")),
+    Pattern("My name is ", rf"My name is ({_WORD}{_MORE}{{0,2}})"),
+    Pattern("atient", rf"atient(?<=[Pp]atient)[:,]? ({_PERSON})"),
     # "John Smith, a 45-year-old man"
     Before(
         "year",
-        re.compile(r"year(?=s?[\- ]old)"),
-        re.compile(rf"\b({_PERSON})(?:, (?:an? )?| is an? )[0-9]{{1,2}}[\- ]$"),
+        r"year(?=s?[\- ]old)",
+        rf"\b({_PERSON})(?:, (?:an? )?| is an? )[0-9]{{1,2}}[\- ]$",
         reach=64,
     ),
 )

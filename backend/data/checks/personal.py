@@ -83,7 +83,7 @@ def _is_day(digits: str) -> bool:
 _CN_IDS = (
     Pattern(
         "",
-        re.compile(
+        (
             r"(?<![0-9A-Za-z])[1-9][0-9]{5}(?:18|19|20)[0-9]{2}[01][0-9][0-3][0-9]{4}[0-9Xx]"
             r"(?![0-9A-Za-z])"
         ),
@@ -91,7 +91,7 @@ _CN_IDS = (
     ),
     Pattern(
         "",
-        re.compile(
+        (
             r"(?<![0-9A-Za-z])(?<![0-9][.\-])[1-8][0-9]{7}[01][0-9][0-3][0-9]{4}(?![0-9A-Za-z])"
             r"(?![.\-][0-9])"
         ),
@@ -115,7 +115,7 @@ _LOCAL = r"[1-9](?:[0-9]{2}[ \-]?|[0-9]{3}[ \-]?)[0-9]{4}"
 
 _PHONES = (
     *(
-        Pattern(sign, re.compile(pattern), _is_phone)
+        Pattern(sign, pattern, _is_phone)
         for sign, pattern in (
             # Mobile numbers of mainland China: eleven digits that begin with 13 to 19.
             (
@@ -145,14 +145,14 @@ _PHONES = (
         )
     ),
     # Without an area code, only behind the word.
-    Pattern("电话", re.compile(rf"电话(?:号码)?{IS}({_LOCAL}){_AFTER}")),
-    Pattern("hone", re.compile(rf"hone(?: number| no\b\.?)?{IS}({_LOCAL}){_AFTER}")),
-    Pattern("Tel", re.compile(rf"Tel(?<!\wTel)\b\.?{IS}({_LOCAL}){_AFTER}")),
+    Pattern("电话", rf"电话(?:号码)?{IS}({_LOCAL}){_AFTER}"),
+    Pattern("hone", rf"hone(?: number| no\b\.?)?{IS}({_LOCAL}){_AFTER}"),
+    Pattern("Tel", rf"Tel(?<!\wTel)\b\.?{IS}({_LOCAL}){_AFTER}"),
 )
 
 _EMAIL = Pattern(
     "@",
-    re.compile(
+    (
         r"(?<![A-Za-z0-9._%+\-])[A-Za-z0-9._%+\-]{1,64}@"
         r"(?:[A-Za-z0-9\-]{1,63}\.){1,8}[A-Za-z]{2,24}(?![A-Za-z0-9])"
     ),
@@ -164,12 +164,12 @@ _EMAIL = Pattern(
 _NUMBER = r"([A-Za-z]{0,4}-?[0-9]{4,20})(?![0-9])"
 _RECORD_WORDS = ("病历号", "住院号", "门诊号", "病案号", "就诊号", "登记号", "病历编号", "就诊卡号")
 _RECORDS = (
-    Pattern("号", re.compile(rf"号{behind(*_RECORD_WORDS)}码?{IS}{_NUMBER}")),
-    Pattern("MRN", re.compile(rf"MRN(?<!\wMRN)(?![A-Za-z]){IS}{_NUMBER}")),
-    Pattern("ecord n", re.compile(rf"ecord n(?:umber|o\b\.?){IS}{_NUMBER}")),
+    Pattern("号", rf"号{behind(*_RECORD_WORDS)}码?{IS}{_NUMBER}"),
+    Pattern("MRN", rf"MRN(?<!\wMRN)(?![A-Za-z]){IS}{_NUMBER}"),
+    Pattern("ecord n", rf"ecord n(?:umber|o\b\.?){IS}{_NUMBER}"),
     Pattern(
         "number",
-        re.compile(
+        (
             "number"
             + behind("ospital number", "atient number", "hart number", "dmission number")
             + IS
@@ -190,16 +190,16 @@ _DATE = (
     rf"|[0-3]?[0-9](?:st|nd|rd|th)?\s{_MONTH},?\s[12][0-9]{{3}}(?![0-9]))"
 )
 _BIRTHS = (
-    Pattern("出生", re.compile(rf"出生(?:日期|年月日?|时间|于)?{IS}{_DATE}")),
-    Pattern("生日", re.compile(rf"生日{IS}{_DATE}")),
-    Pattern("生于", re.compile(rf"生于{IS}{_DATE}")),
-    Pattern("日出生", re.compile(rf"(?<![0-9])({_YEAR_FIRST})出生")),
-    Pattern("日生", re.compile(rf"(?<![0-9])({_YEAR_FIRST})生(?=[，,。；;])")),
-    Pattern("DOB", re.compile(rf"DOB(?<!\wDOB)\b{IS}{_DATE}")),
-    Pattern("orn ", re.compile(rf"orn (?<=[Bb]orn )(?:on )?{_DATE}")),
+    Pattern("出生", rf"出生(?:日期|年月日?|时间|于)?{IS}{_DATE}"),
+    Pattern("生日", rf"生日{IS}{_DATE}"),
+    Pattern("生于", rf"生于{IS}{_DATE}"),
+    Pattern("日出生", rf"(?<![0-9])({_YEAR_FIRST})出生"),
+    Pattern("日生", rf"(?<![0-9])({_YEAR_FIRST})生(?=[，,。；;])"),
+    Pattern("DOB", rf"DOB(?<!\wDOB)\b{IS}{_DATE}"),
+    Pattern("orn ", rf"orn (?<=[Bb]orn )(?:on )?{_DATE}"),
     Pattern(
         "irth",
-        re.compile(rf"irth(?:{behind('[Dd]ate of [Bb]irth')}|(?:day| ?date)\b){IS}{_DATE}"),
+        rf"irth(?:{behind('[Dd]ate of [Bb]irth')}|(?:day| ?date)\b){IS}{_DATE}",
     ),
 )
 
