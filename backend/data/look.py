@@ -154,8 +154,8 @@ def fault_in(columns: ColumnMap, known: Sequence[str]) -> Problem | None:
 
 def doubt_in(look: Look) -> Problem | None:
     """Why numbers of right options may be counted from the wrong end, which would teach the answer
-    beside the right one in every row: rows further down contradict it, or no first row tells."""
-    columns, numbering = look.columns, look.numbering
+    beside the right one in every row: rows further down contradict it, or no row tells."""
+    columns, numbering = look.columns, known_numbering(look)
     if columns is None or look.fault is not None or numbering is None:
         return None
     column = columns.column(Role.CORRECT) or ""
@@ -169,8 +169,17 @@ def doubt_in(look: Look) -> Problem | None:
                     {"column": column, "rows": f"{found.rows:,}", "row": found.examples[0]},
                 )
     if numbering.numbers and not numbering.certain:
-        return Problem("data.problems.numbering_uncertain", {"column": column})
+        known = "first" if look.study is None else "whole"
+        return Problem(f"data.problems.numbering_uncertain.{known}", {"column": column})
     return None
+
+
+def known_numbering(look: Look) -> Numbering | None:
+    """What rows say of where the numbers of right options count from: all of them once the file is
+    studied, until then the first ones. None where there are no options."""
+    if look.numbering is None or look.study is None:
+        return look.numbering
+    return look.study.numbering
 
 
 def request_of(look: Look) -> Request | None:

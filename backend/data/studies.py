@@ -22,6 +22,7 @@ import orjson
 from backend.data.checks.overlap import Evaluation
 from backend.data.checks.registry import CHECKS
 from backend.data.checks.values import Finding
+from backend.data.meaning.choice import Numbering
 from backend.data.meaning.convert import compile_map
 from backend.data.meaning.detect import DETECTED_ROWS, detect
 from backend.data.meaning.lesson import Lesson
@@ -111,9 +112,10 @@ def study_in(task: Task) -> Study:
 @lru_cache(maxsize=4)
 def _load(folder: Path, _written: int) -> Study:
     task = read_task(folder)
-    said = task.result if task else {"problems": [], "compared": None}
+    said = task.result if task else {"problems": [], "compared": None, "numbering": []}
     problems = [Problem(one["key"], one["params"]) for one in said["problems"]]
-    return Study.load(folder, problems, said["compared"] and tuple(said["compared"]))
+    compared = said["compared"] and tuple(said["compared"])
+    return Study.load(folder, problems, compared, Numbering(*said["numbering"]))
 
 
 def obtain_study(workspace: Workspace, request: Request, progress: Progress) -> Study:
@@ -136,6 +138,7 @@ def do_study(folder: Path, asked: Mapping[str, Any], progress: Progress) -> dict
     return {
         "problems": [{"key": one.key, "params": dict(one.params)} for one in found.problems],
         "compared": found.compared,
+        "numbering": list(found.numbering),
     }
 
 

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import multiprocessing
 import os
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -26,9 +26,11 @@ from backend.data.checks.reading import flags_of_notes
 from backend.data.checks.registry import bit_of, flag_of
 from backend.data.checks.remedies import remedied
 from backend.data.checks.scan import flags
+from backend.data.meaning.choice import Numbering
 from backend.data.meaning.convert import compile_map
+from backend.data.meaning.detect import numbering_in
 from backend.data.meaning.lesson import Lesson
-from backend.data.meaning.mapping import ColumnMap
+from backend.data.meaning.mapping import ColumnMap, Shape
 from backend.data.reading.reader import RowReader, Stamp
 from backend.data.study_values import Study
 from backend.errors import DataError
@@ -51,6 +53,7 @@ class _Part:
     Attributes:
         lessons: Places in the range of the rows that make a lesson; ``sketches`` has these only.
         digests: A number for each lesson's question.
+        numbering: What the rows say of where numbers of right options count from.
     """
 
     problems: dict[int, Problem] = field(default_factory=dict)
@@ -58,6 +61,7 @@ class _Part:
     flags: list[int] = field(default_factory=list)
     digests: list[int] = field(default_factory=list)
     sketches: Sketches = field(default_factory=Sketches)
+    numbering: Numbering = Numbering()
     rows: int = 0
 
 
@@ -179,8 +183,11 @@ def _study_range(job: Job, reader: RowReader, first: int, end: int) -> _Part:
     part = _Part(rows=end - first)
     overlap_bit = 1 << bit_of("evaluation_overlap")
     mending = sum(map(flag_of, job.mended))
+    choices: list[Mapping[str, Any]] | None = [] if job.columns.shape is Shape.CHOICE else None
     for place, row in enumerate(reader.rows(first, end)):
         one = convert(row)
+        if choices is not None and row.value is not None:
+            choices.append(row.value)
         if one.lesson is None:
             part.problems[place] = one.problem or Problem("data.problems.unusable")
             continue
@@ -192,6 +199,8 @@ def _study_range(job: Job, reader: RowReader, first: int, end: int) -> _Part:
         part.flags.append(found)
         part.digests.append(_digest(taught))
         part.sketches.add(taught)
+    if choices is not None:
+        part.numbering = numbering_in(job.columns, choices)
     return part
 
 
@@ -233,6 +242,7 @@ def _joined(parts: Sequence[_Part]) -> Study:
         problem=problem,
         flags=_spread(found, places, rows, np.uint32),
         twin=_spread(_twin_rows(twins, places), places, rows, np.int32),
+        numbering=Numbering.of_all(part.numbering for part in parts),
         group=_spread(digests[_first_of_cluster(twins)], places, rows, np.int64),
     )
 

@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 
 from backend.data.checks.registry import CHECKS, TWINS, flag_of
 from backend.data.decisions import Decisions
+from backend.data.meaning.choice import Numbering
 from backend.problems import Problem
 
 EXAMPLES = 5
@@ -64,6 +65,8 @@ class Study:
             to one side of a split. The same file gives the same numbers.
         compared: Of an evaluation file the rows that were looked for, and all its rows; None where
             none is chosen.
+        numbering: What all rows say of where the numbers of right options count from; nothing
+            where they are told otherwise, or there are no options.
     """
 
     problems: tuple[Problem, ...]
@@ -72,6 +75,7 @@ class Study:
     twin: NDArray[np.int32]
     group: NDArray[np.int64]
     compared: tuple[int, int] | None = None
+    numbering: Numbering = Numbering()
 
     @property
     def rows(self) -> int:
@@ -121,6 +125,7 @@ class Study:
         folder: Path,
         problems: Sequence[Problem],
         compared: tuple[int, int] | None = None,
+        numbering: Numbering | None = None,
     ) -> Study:
         """What ``save`` wrote; only what is looked at is read.
 
@@ -130,7 +135,7 @@ class Study:
         arrays: dict[str, Any] = {
             name: np.load(folder / f"{name}.npy", mmap_mode="r") for name in _ARRAYS
         }
-        return cls(problems=tuple(problems), compared=compared, **arrays)
+        return cls(tuple(problems), compared=compared, numbering=numbering or Numbering(), **arrays)
 
 
 _ARRAYS = ("problem", "flags", "twin", "group")

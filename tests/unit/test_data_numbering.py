@@ -15,6 +15,7 @@ import pytest
 from backend.data import studies, tasks
 from backend.data.desk import Desk
 from backend.data.look import Look, doubt_in, request_of
+from backend.data.meaning.choice import Numbering
 from backend.data.meaning.mapping import ColumnMap, Role, Shape
 from backend.data.studies import do_study
 from backend.data.tasks import TASK, cancel_task, work
@@ -126,7 +127,7 @@ def test_a_person_has_the_last_word(workspace: Workspace, desk: Desk, panel: For
     look = desk.look(ID)
     assert letters(desk, look) == list("BCDBCD")
     doubt = doubt_in(look)
-    assert doubt is not None and doubt.key == "data.problems.numbering_uncertain"
+    assert doubt is not None and doubt.key == "data.problems.numbering_uncertain.first"
     panel._count(look, Asked(), "1")
     look = desk.look(ID)
     assert letters(desk, look) == list("ABCABC")
@@ -154,6 +155,45 @@ def test_rows_behind_the_first_hundred_contradict(
     assert doubt.params == {"column": "key", "rows": "3", "row": 151}
     for language in ("en", "zh"):
         assert "151" in doubt.sentence(language)
+
+
+@pytest.mark.parametrize(
+    ("one_based", "last", "doubted"),
+    [
+        (False, 0, None),
+        (True, 4, None),
+        (False, 2, "numbering_uncertain.whole"),
+        (True, 3, "numbering_uncertain.whole"),
+    ],
+)
+def test_all_rows_tell_what_the_first_ones_do_not(
+    workspace: Workspace,
+    desk: Desk,
+    panel: FormatPanel,
+    one_based: bool,
+    last: int,
+    doubted: str | None,
+) -> None:
+    """The notice that the first rows do not tell stayed when a row further down did; and where none
+    did, it still spoke of the first rows only."""
+    put(workspace, [*(exam(n, 1 + n % 3) for n in range(250)), exam(250, last)])
+    desk.understand(desk.look(ID), understood_by("key", one_based))
+    doubt = doubt_in(desk.look(ID))
+    assert doubt is not None and doubt.key == "data.problems.numbering_uncertain.first"
+    look = studied(workspace, desk)
+    assert look.study is not None and look.study.usable == 251
+    doubt = doubt_in(look)
+    assert (doubt and doubt.key) == (doubted and f"data.problems.{doubted}")
+    shown = dict(zip(panel.shown, panel.show("en", look), strict=True))
+    assert "Rows that tell the right option by a number: 251" in shown[panel.evidence]
+
+
+def test_what_ranges_of_rows_say_is_added_up() -> None:
+    """A file is studied a thousand rows at a time."""
+    parts = [Numbering(3, 1, 0), Numbering(), Numbering(2, 0, 0)]
+    assert Numbering.of_all(parts) == Numbering(5, 1, 0)
+    assert Numbering.of_all(parts).certain and not Numbering.of_all([]).numbers
+    assert not Numbering.of_all([*parts, Numbering(1, 0, 1)]).certain
 
 
 def test_what_is_certain_is_not_doubted(

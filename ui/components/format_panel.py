@@ -9,7 +9,7 @@ from typing import Any
 import gradio as gr
 
 from backend.data.desk import Desk
-from backend.data.look import Look, doubt_in
+from backend.data.look import Look, doubt_in, known_numbering
 from backend.data.meaning.mapping import OPTIONAL, REQUIRED, TEMPLATED, ColumnMap, Role, Shape
 from backend.data.meaning.templates import DEFAULT_ANSWER, DEFAULT_PROMPT
 from backend.text import text
@@ -252,13 +252,13 @@ def _evidence(look: Look, language: str) -> Safe:
 
 
 def _numbers(look: Look, language: str) -> Safe:
-    """What the first rows say of where numbers of right options count from."""
-    found, doubt = look.numbering, doubt_in(look)
+    """What rows say of where numbers of right options count from."""
+    found, doubt = known_numbering(look), doubt_in(look)
     if found is None or not found.numbers:
         return Safe("")
     said = text(
         language,
-        "data.format.base_found",
+        "data.format.base_found_first" if look.study is None else "data.format.base_found",
         numbers=count(found.numbers),
         zero=count(found.zero),
         last=count(found.last),

@@ -202,6 +202,12 @@ class Numbering(NamedTuple):
     zero: int = 0
     last: int = 0
 
+    @classmethod
+    def of_all(cls, parts: Iterable[Numbering]) -> Numbering:
+        """What rows say together."""
+        numbers, zero, last = (sum(counts) for counts in zip(cls(), *parts, strict=True))
+        return cls(numbers, zero, last)
+
     @property
     def one_based(self) -> bool:
         """Where nothing tells, it is no: so it is in MedMCQA and MMLU."""
