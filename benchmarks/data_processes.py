@@ -87,7 +87,7 @@ def weighed(
             time.sleep(_LOOK_SECONDS)
         else:
             process.wait()
-            check(ended_early=until is not None)
+            check(ended_early=until is not None and not until())
     return sum(peaks.values()) / 1e6
 
 
