@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import ast
 import re
-from collections.abc import Collection, Iterator
+from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass
 from functools import cache, lru_cache
 from importlib.util import find_spec
@@ -97,14 +97,27 @@ _RULES = (
 # --- What there is ------------------------------------------------------------------------------
 
 
+@dataclass(frozen=True)
+class _Registered:
+    """What LLaMA-Factory registers a template with, as far as a choice of hyperparameters asks.
+
+    Attributes:
+        efficient_eos: Turns are told apart by the end of the text alone.
+        reasoning: It knows where an answer's reasoning begins and ends.
+    """
+
+    efficient_eos: bool
+    reasoning: bool
+
+
 @cache
-def _registered() -> tuple[str, ...]:
+def _registered() -> Mapping[str, _Registered]:
     spec = find_spec("llamafactory")  # finds the package without importing it
     folders = (spec.submodule_search_locations if spec else None) or []
     for folder in folders:
         source = Path(folder) / "data" / "template.py"
         if source.is_file():
-            return tuple(_names_in(ast.parse(source.read_bytes())))
+            return dict(_templates_in(ast.parse(source.read_bytes())))
     raise LibraryError("library.errors.llamafactory_missing")
 
 
@@ -117,14 +130,46 @@ def template_names() -> list[str]:
     return list(_registered())
 
 
-def _names_in(module: ast.Module) -> Iterator[str]:
-    """The ``name`` of each ``register_template(name="…", …)`` at the top level of a module."""
+def is_reasoning(name: str) -> bool:
+    """Whether LLaMA-Factory tells reasoning from answer in this template.
+
+    Raises:
+        LibraryError: LLaMA-Factory is not installed.
+    """
+    found = _registered().get(name)
+    return found is not None and found.reasoning
+
+
+def can_teach_prompts(name: str) -> bool:
+    """Whether LLaMA-Factory trains on prompts with this template.
+
+    Raises:
+        LibraryError: LLaMA-Factory is not installed.
+    """
+    found = _registered().get(name)
+    return found is None or not found.efficient_eos
+
+
+def _templates_in(module: ast.Module) -> Iterator[tuple[str, _Registered]]:
+    """Each ``register_template(name="…", …)`` at the top level of a module."""
     for statement in module.body:
         match statement:
             case ast.Expr(value=ast.Call(func=ast.Name(id="register_template"), keywords=keywords)):
-                for keyword in keywords:
-                    if keyword.arg == "name" and isinstance(keyword.value, ast.Constant):
-                        yield str(keyword.value.value)
+                given = {keyword.arg: keyword.value for keyword in keywords}
+                match given.get("name"):
+                    case ast.Constant(value=str(name)):
+                        kind = given.get("template_class")
+                        yield (
+                            name,
+                            _Registered(
+                                efficient_eos=_is_true(given.get("efficient_eos")),
+                                reasoning=isinstance(kind, ast.Name) and "Reasoning" in kind.id,
+                            ),
+                        )
+
+
+def _is_true(node: ast.expr | None) -> bool:
+    return isinstance(node, ast.Constant) and node.value is True
 
 
 # --- Which one fits -----------------------------------------------------------------------------

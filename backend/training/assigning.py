@@ -41,9 +41,12 @@ def check_devices(values: Mapping[str, Any], present: Sequence[Gpu]) -> None:
     """Refuse devices that are not there.
 
     Raises:
-        FieldError: a GPU that was named, or the number of them that was asked for, is not there.
+        FieldError: a GPU that was named, or the number of them that was asked for, is not there; or
+            what is to be spread over GPUs has none. accelerate would leave FSDP out without a word.
     """
     there = {gpu.index for gpu in present}
+    if not there and values.get("fsdp", "none") != "none":
+        raise FieldError("training.errors.fsdp_without_gpus", "fsdp")
     named = numbers(values.get("devices"))
     for number in named:
         if number not in there:

@@ -16,9 +16,11 @@ import yaml
 
 from backend.data.meaning.records import Target
 from backend.data.registry import find_prepared, validation_name
-from backend.library.templates import template_names
+from backend.library.templates import can_teach_prompts, is_reasoning, template_names
+from backend.training import layout
 from backend.training.devices import best_precision
-from backend.training.schema import FIELD, FieldError
+from backend.training.schema import FIELD, FIELDS, FieldError
+from backend.training.sharding import fsdp_argument
 from backend.workspace import Workspace
 
 MANY_ROWS = 5_000
@@ -26,34 +28,56 @@ MANY_ROWS = 5_000
 
 # The order and the headings of LLaMA-Factory's own examples.
 _SECTIONS: Mapping[str, tuple[str, ...]] = {
-    "model": ("model_name_or_path", "trust_remote_code"),
+    "model": (
+        "model_name_or_path", "trust_remote_code", "quantization_bit", "quantization_method",
+        "double_quantization", "flash_attn", "disable_gradient_checkpointing",
+        "enable_liger_kernel", "use_unsloth",
+    ),
     "method": (
         "stage", "do_train", "finetuning_type", "freeze_trainable_layers",
-        "lora_rank", "lora_alpha", "lora_dropout", "lora_target",
+        "freeze_trainable_modules", "freeze_extra_modules", "lora_rank", "lora_alpha",
+        "lora_dropout", "lora_target", "use_rslora", "use_dora", "pissa_init", "pissa_convert",
+        "loraplus_lr_ratio", "deepspeed", "fsdp",
     ),
     "dataset": (
-        "dataset_dir", "dataset", "template", "cutoff_len", "packing", "max_samples",
+        "dataset_dir", "dataset", "template", "cutoff_len", "packing", "neat_packing",
+        "max_samples", "mask_history", "train_on_prompt", "enable_thinking",
         "preprocessing_num_workers",
     ),
     "train": (
         "per_device_train_batch_size", "gradient_accumulation_steps", "learning_rate",
-        "num_train_epochs", "max_steps", "lr_scheduler_type", "warmup_steps", "bf16", "fp16",
-        "seed", "ddp_timeout",
+        "num_train_epochs", "max_steps", "lr_scheduler_type", "warmup_steps", "optim",
+        "weight_decay", "max_grad_norm", "adam_beta1", "adam_beta2", "neftune_noise_alpha", "bf16",
+        "fp16", "pure_bf16", "seed", "ddp_timeout",
     ),
-    "eval": ("eval_dataset", "eval_strategy", "eval_steps", "per_device_eval_batch_size"),
+    "eval": (
+        "eval_dataset", "eval_strategy", "eval_steps", "per_device_eval_batch_size",
+        "load_best_model_at_end", "metric_for_best_model", "compute_accuracy",
+        "early_stopping_steps",
+    ),
     "output": (
-        "output_dir", "overwrite_output_dir", "logging_steps", "save_steps", "save_only_model",
-        "plot_loss", "report_to", "disable_tqdm", "include_num_input_tokens_seen",
+        "output_dir", "overwrite_output_dir", "logging_steps", "save_steps", "save_total_limit",
+        "save_only_model", "plot_loss", "report_to", "disable_tqdm",
+        "include_num_input_tokens_seen",
     ),
 }  # fmt: skip
 
-# Fields that go into the file under their own name when they have an effect.
-_AS_THEY_ARE = (
+_ALWAYS = frozenset({
     "finetuning_type", "freeze_trainable_layers", "lora_rank", "lora_alpha", "lora_dropout",
     "lora_target", "template", "dataset", "cutoff_len", "per_device_train_batch_size",
     "gradient_accumulation_steps", "learning_rate", "num_train_epochs", "lr_scheduler_type",
     "warmup_steps", "seed", "logging_steps", "save_steps",
-)  # fmt: skip
+})  # fmt: skip
+"""Fields that stand in the file whenever they have an effect; the others where they differ from
+what LLaMA-Factory takes without them."""
+
+_MADE_ELSEWHERE = frozenset(
+    {"precision", "eval_steps", "metric_for_best_model", "deepspeed", "fsdp", "enable_thinking"}
+)
+"""Fields that are another argument, or one with more beside it."""
+
+THINKING: Mapping[str, bool | None] = {"thinking": True, "no_thinking": False, "mixed": None}
+"""Choice of ``enable_thinking`` → LLaMA-Factory's value."""
 
 
 def build_config(
@@ -68,27 +92,20 @@ def build_config(
 
     Raises:
         DataError: the dataset is not prepared.
-        HyperparameterError: LLaMA-Factory has no such template, the dataset is one of pairs, or
-            evaluation is asked for and the dataset has no validation part.
+        HyperparameterError: LLaMA-Factory has no such template or does less with it than is asked
+            for, the dataset is one of pairs, the devices lack a precision, or evaluation is asked
+            for and the dataset has no validation part.
     """
     prepared = find_prepared(workspace, values["dataset"])
     if prepared.report.target is Target.RANKING:
         raise FieldError("training.errors.pairs", "dataset", dataset=values["dataset"])
-    if values["template"] not in template_names():
-        raise FieldError("training.errors.template_unknown", "template", name=values["template"])
-    config: dict[str, Any] = {
-        name: values[name] for name in _AS_THEY_ARE if FIELD[name].applies(values)
-    }
-    config |= _fixed(model_path, workspace, output_dir)
-    if values["max_steps"] > 0:
-        config["max_steps"] = values["max_steps"]
-    if values["packing"]:
-        config["packing"] = True
-    if values["max_samples"]:
-        config["max_samples"] = values["max_samples"]
+    _check_template(values)
+    config = _arguments(values) | _fixed(model_path, workspace, output_dir)
     if prepared.report.train_rows >= MANY_ROWS:
         config["preprocessing_num_workers"] = min(os.cpu_count() or 1, 8)
-    config |= _precision(values["precision"], values["devices"])
+    config |= _precision(values)
+    config |= _thinking(values)
+    config |= _sharding(values, output_dir)
     if values["eval_steps"]:
         if not prepared.report.validation_rows:
             raise FieldError(
@@ -144,18 +161,66 @@ def _fixed(model_path: Path, workspace: Workspace, output_dir: Path) -> dict[str
     }
 
 
-def _precision(choice: str, devices: str) -> dict[str, Any]:
-    precision = best_precision(devices) if choice == "auto" else choice
+def _arguments(values: Mapping[str, Any]) -> dict[str, Any]:
+    """The fields that are LLaMA-Factory's arguments as they are."""
+    written = {}
+    for field in FIELDS:
+        value = values[field.name]
+        if field.name in _ALWAYS:
+            wanted = True
+        else:
+            ours = field.absent is None or field.name in _MADE_ELSEWHERE
+            wanted = not ours and value != field.absent
+        if wanted and field.applies(values):
+            written[field.name] = int(value) if field.name == "quantization_bit" else value
+    return written
+
+
+def _check_template(values: Mapping[str, Any]) -> None:
+    name = values["template"]
+    if name not in template_names():
+        raise FieldError("training.errors.template_unknown", "template", name=name)
+    if values["train_on_prompt"] and not can_teach_prompts(name):
+        raise FieldError("training.errors.template_prompts", "train_on_prompt", name=name)
+    if values["enable_thinking"] != "thinking" and not is_reasoning(name):
+        raise FieldError("training.errors.template_thinking", "enable_thinking", name=name)
+
+
+def _precision(values: Mapping[str, Any]) -> dict[str, Any]:
+    best = best_precision(values["devices"])
+    if values["pure_bf16"] and FIELD["pure_bf16"].applies(values):
+        if best != "bf16":
+            raise FieldError("training.errors.no_bf16", "pure_bf16")
+        return {}
+    precision = best if values["precision"] == "auto" else values["precision"]
     return {} if precision == "fp32" else {precision: True}
 
 
+def _thinking(values: Mapping[str, Any]) -> dict[str, Any]:
+    choice = values["enable_thinking"]
+    return {} if choice == "thinking" else {"enable_thinking": THINKING[choice]}
+
+
+def _sharding(values: Mapping[str, Any], output_dir: Path) -> dict[str, Any]:
+    if values["deepspeed"] != "none":
+        return {"deepspeed": str(output_dir / layout.DEEPSPEED)}
+    return {} if values["fsdp"] == "none" else {"fsdp": fsdp_argument(values["fsdp"])}
+
+
 def _evaluation(values: Mapping[str, Any]) -> dict[str, Any]:
-    return {
+    config = {
         "eval_dataset": validation_name(values["dataset"]),
         "eval_strategy": "steps",
         "eval_steps": values["eval_steps"],
         "per_device_eval_batch_size": values["per_device_train_batch_size"],
     }
+    metric = values["metric_for_best_model"]
+    if metric == "eval_accuracy":
+        config["compute_accuracy"] = True
+    # Early stopping looks at a metric also where the best model is not loaded at the end.
+    if values["load_best_model_at_end"] or values["early_stopping_steps"]:
+        config["metric_for_best_model"] = metric
+    return config
 
 
 _LOADER: Any = getattr(yaml, "CSafeLoader", yaml.SafeLoader)

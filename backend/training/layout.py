@@ -10,6 +10,9 @@ from typing import Literal
 CONFIG = "config.yaml"
 """What LLaMA-Factory reads."""
 
+DEEPSPEED = "deepspeed.json"
+"""DeepSpeed's settings, which ``config.yaml`` names; where it was chosen."""
+
 RUN = "run.json"
 """``{"id", "created", "values", "asked"}``, written before the trainer starts; replaced only when
 the run is resumed with other values. ``asked`` is the name that the person gave, or empty."""

@@ -24,6 +24,7 @@ from backend.training.devices import gpus
 from backend.training.naming import free_name
 from backend.training.runs import Run, list_runs
 from backend.training.schema import validate
+from backend.training.sharding import deepspeed_settings
 from backend.workspace import Workspace, check_name
 
 TWIN_SECONDS = 2.0
@@ -79,6 +80,8 @@ class Maker:
         }
         with staging(self.workspace.runs, _STAGING) as content:
             write_text(content / layout.CONFIG, to_yaml(config))
+            if "deepspeed" in config:
+                write_json(content / layout.DEEPSPEED, deepspeed_settings(values["deepspeed"]))
             write_json(content / layout.RUN, record)
             write_json(content / layout.QUEUED, queue.ticket(queue.waiting(self.workspace)))
             content.rename(folder)

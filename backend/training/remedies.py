@@ -1,6 +1,6 @@
 """What can be done about a failed run, as changes of its hyperparameters.
 
-Knows the schema's field names; what a remedy's action does is the page's.
+Knows the schema's field names and what is installed; what a remedy's action does is the page's.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, Literal
 from backend.problems import Problem
 from backend.training.checkpoints import FINAL
 from backend.training.failure_table import Kind
-from backend.training.schema import FIELD
+from backend.training.schema.packages import is_installed
 
 if TYPE_CHECKING:
     from backend.training.runs import Run
@@ -84,13 +84,12 @@ def _smaller(values: Mapping[str, Any], checkpoint: str | None) -> tuple[Remedy,
     elif cutoff >= 2 * LEAST_CUTOFF:
         label = Problem("training.failures.remedies.halve_cutoff", {"cutoff": cutoff // 2})
         found.append(_changed(label, {_CUTOFF: cutoff // 2}, checkpoint))
-    bits = FIELD.get("quantization_bit")
-    unset = (None, "", 0, "0", "none", "off")
-    if bits and values.get("finetuning_type") == "lora" and values.get(bits.name) in unset:
-        four = "4" if "4" in bits.choices else 4
+    # Runs of earlier versions have no such value.
+    whole = values.get("quantization_bit", "none") == "none"
+    if values.get("finetuning_type") == "lora" and whole and is_installed("bitsandbytes"):
         label = Problem("training.failures.remedies.qlora")
         # Not by resuming: the adapter so far belongs to the base in full precision.
-        found.append(Remedy("run_again", label, {bits.name: four}))
+        found.append(Remedy("run_again", label, {"quantization_bit": "4"}))
     return tuple(found) or (_look("hyperparameters"),)
 
 

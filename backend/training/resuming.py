@@ -26,7 +26,7 @@ from backend.training.checkpoints import (
 )
 from backend.training.metrics import entry_of, whole_number
 from backend.training.runs import Run, past_attempts
-from backend.training.schema import FIELD, FieldError
+from backend.training.schema import FieldError
 
 _KEPT = (
     layout.CONFIG, layout.RUN, layout.LAUNCH, layout.PROCESS, layout.STOP, layout.RESUME,
@@ -41,10 +41,10 @@ FIXED = frozenset(
     {
         "model", "run_name", "finetuning_type", "lora_rank", "lora_target", "use_dora",
         "pissa_init", "freeze_trainable_layers", "freeze_trainable_modules", "freeze_extra_modules",
-        "quantization_bit", "optim", "optimizer",
+        "quantization_bit", "quantization_method", "optim", "deepspeed", "fsdp",
     }
 )  # fmt: skip
-"""Fields that make the shapes in a checkpoint, which can't be loaded with others."""
+"""Fields that make the shapes and files in a checkpoint, which can't be loaded with others."""
 
 
 class CheckpointError(RunError):
@@ -62,7 +62,7 @@ def check_changes(values: Mapping[str, Any], changes: Mapping[str, Any]) -> None
         FieldError: one of ``FIXED`` is among them.
     """
     for name, value in changes.items():
-        if name in FIXED & FIELD.keys() and value != values.get(name):
+        if name in FIXED and value != values.get(name):
             raise FieldError("training.errors.resume_fixed", name)
 
 

@@ -121,3 +121,17 @@ def test_llamafactory_not_installed(monkeypatch: pytest.MonkeyPatch) -> None:
     templates._registered.cache_clear()
     with pytest.raises(LibraryError, match="not installed"):
         template_names()
+
+
+@pytest.mark.parametrize(
+    ("name", "reasoning", "prompts"),
+    [
+        ("deepseekr1", True, True),
+        ("qwen3", True, True),
+        ("qwen", False, True),
+        ("glm4", False, False),
+    ],
+)
+def test_what_a_template_can_do_is_read_too(name: str, reasoning: bool, prompts: bool) -> None:
+    assert templates.is_reasoning(name) is reasoning
+    assert templates.can_teach_prompts(name) is prompts

@@ -14,7 +14,7 @@ from omegaconf import OmegaConf
 from backend.errors import DataError
 from backend.training import config as config_module
 from backend.training.config import build_config, read_config, to_yaml
-from backend.training.schema import FieldError, validate
+from backend.training.schema import FieldError, validate, validation
 from backend.workspace import Workspace
 from tests.fakes.ready_workspace import DATASET_WITH_VALIDATION, VALUES, make_ready
 
@@ -48,6 +48,95 @@ def test_only_what_has_an_effect_is_written(ready: Workspace) -> None:
     by_epochs = build(ready, max_steps=-1, finetuning_type="full")
     assert by_epochs["num_train_epochs"] == 3.0 and "max_steps" not in by_epochs
     assert not any(name.startswith("lora") for name in by_epochs)
+
+
+AS_THEY_ARE: list[dict[str, Any]] = [
+    {"use_rslora": True, "loraplus_lr_ratio": 16.0},
+    {"pissa_init": True, "pissa_convert": True},
+    {"packing": True, "neat_packing": True},
+    {"optim": "adafactor", "weight_decay": 0.1, "max_grad_norm": 0.3},
+    {"adam_beta2": 0.95, "neftune_noise_alpha": 5.0},
+    {"flash_attn": "sdpa", "disable_gradient_checkpointing": True},
+    {"mask_history": True, "save_total_limit": 2},
+]
+
+
+@pytest.mark.parametrize(
+    ("changes", "written"),
+    [
+        *((one, one) for one in AS_THEY_ARE),
+        ({"enable_thinking": "no_thinking"}, {"enable_thinking": False}),
+        ({"enable_thinking": "mixed"}, {"enable_thinking": None}),
+        ({"fsdp": "full_shard_offload"}, {"fsdp": "full_shard offload auto_wrap"}),
+    ],
+)
+def test_a_choice_stands_in_the_file_as_llamafactory_calls_it(
+    ready: Workspace, changes: dict[str, Any], written: dict[str, Any]
+) -> None:
+    before, config = build(ready), build(ready, **changes)
+    assert {name: config[name] for name in config.keys() - before.keys()} == written
+    assert OmegaConf.to_container(OmegaConf.create(to_yaml(config))) == config
+    assert "### other" not in to_yaml(config)
+
+
+def test_freezing_names_what_is_trained(ready: Workspace) -> None:
+    chosen = {"freeze_trainable_modules": "mlp", "freeze_extra_modules": "embed_tokens"}
+    config = build(ready, finetuning_type="freeze", **chosen)
+    assert config.items() >= {**chosen, "freeze_trainable_layers": 2}.items()
+    assert not build(ready, **chosen).keys() & chosen.keys(), "LoRA hides them"
+
+
+def test_a_quantised_base_is_written_with_whole_bits(
+    ready: Workspace, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(validation, "is_installed", lambda _: True)
+    config = build(ready, quantization_bit="4", double_quantization=False)
+    assert config["quantization_bit"] == 4 and config["double_quantization"] is False
+    assert "quantization_method" not in config
+    full = build(ready, quantization_bit="4", finetuning_type="full")
+    assert not any("quantization" in name for name in full)
+
+
+def test_the_best_checkpoint_is_asked_for_only_where_something_is_evaluated(
+    ready: Workspace,
+) -> None:
+    best = {"load_best_model_at_end": True, "early_stopping_steps": 3, "save_steps": 4}
+    assert not build(ready, **best).keys() & {"load_best_model_at_end", "early_stopping_steps"}
+    config = build(ready, dataset=DATASET_WITH_VALIDATION, eval_steps=2, **best)
+    assert config["load_best_model_at_end"] is True and config["early_stopping_steps"] == 3
+    assert config["metric_for_best_model"] == "eval_loss" and "compute_accuracy" not in config
+    counted = build(
+        ready, dataset=DATASET_WITH_VALIDATION, eval_steps=2, early_stopping_steps=1,
+        metric_for_best_model="eval_accuracy",
+    )  # fmt: skip
+    assert counted["compute_accuracy"] and counted["metric_for_best_model"] == "eval_accuracy"
+    assert "load_best_model_at_end" not in counted
+
+
+def test_pure_bf16_is_a_precision_of_its_own(
+    ready: Workspace, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with pytest.raises(FieldError, match="needs a GPU with bf16"):
+        build(ready, finetuning_type="full", pure_bf16=True)
+    monkeypatch.setattr(config_module, "best_precision", lambda _: "bf16")
+    config = build(ready, finetuning_type="full", pure_bf16=True)
+    assert config["pure_bf16"] is True and "bf16" not in config
+    assert "pure_bf16" not in build(ready, pure_bf16=True), "LoRA hides it"
+
+
+@pytest.mark.parametrize(
+    ("template", "changes"),
+    [
+        ("glm4", {"train_on_prompt": True}),
+        ("qwen", {"enable_thinking": "no_thinking"}),
+    ],
+)
+def test_what_a_template_can_not_do_is_refused(
+    ready: Workspace, template: str, changes: dict[str, Any]
+) -> None:
+    with pytest.raises(FieldError, match=template) as caught:
+        build(ready, template=template, **changes)
+    assert caught.value.field == next(iter(changes))
 
 
 def test_paths_are_absolute_and_remote_code_is_off(ready: Workspace) -> None:
@@ -102,7 +191,7 @@ def test_the_file_is_grouped_stable_and_reads_back(ready: Workspace) -> None:
 
 
 def test_an_argument_that_we_do_not_know_is_written_too() -> None:
-    assert to_yaml({"stage": "sft", "use_dora": True}).endswith("### other\nuse_dora: true\n")
+    assert to_yaml({"stage": "sft", "tf32": True}).endswith("### other\ntf32: true\n")
 
 
 @pytest.mark.parametrize("content", [None, b"\xff\xfe", b"a: [", b"- 1"])

@@ -19,7 +19,7 @@ from backend.training import failures, layout, remedies
 from backend.training.failure_table import PATTERNS
 from backend.training.failures import Explanation, explain
 from backend.training.runs import Run, RunState
-from backend.training.schema import FIELD, Field, defaults
+from backend.training.schema import FIELD, defaults
 
 OUT_OF_MEMORY = (
     "torch.OutOfMemoryError: CUDA out of memory. Tried to allocate 2.32 GiB. GPU 0 has a total "
@@ -308,12 +308,12 @@ def test_with_one_row_at_a_time_the_cutoff_is_halved(tmp_path: Path) -> None:
     assert dict(explained(run).remedies[0].changes) == {"cutoff_len": 1024}
 
 
-def test_lora_may_become_qlora_once_the_form_knows_it(
+def test_lora_may_become_qlora_where_that_is_installed(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    run = make_run(tmp_path, error=OUT_OF_MEMORY, quantization_bit=None)
-    bits = Field("quantization_bit", "choice", "lora", choices=("none", "4", "8"))
-    monkeypatch.setattr(remedies, "FIELD", {**FIELD, "quantization_bit": bits})
+    run = make_run(tmp_path, error=OUT_OF_MEMORY, quantization_bit="none")
+    assert all("quantization_bit" not in one.changes for one in explained(run).remedies)
+    monkeypatch.setattr(remedies, "is_installed", lambda module: module == "bitsandbytes")
     assert dict(explained(run).remedies[-1].changes) == {"quantization_bit": "4"}
     full = replace(run, values={**run.values, "finetuning_type": "full"})
     assert all("quantization_bit" not in one.changes for one in explained(full).remedies)

@@ -13,18 +13,29 @@ import gradio as gr
 
 from backend.text import text
 from backend.training.schema import FIELDS, Field
+from backend.training.schema.packages import command, is_installed
 from ui.i18n import Words
 
 
 @dataclass(frozen=True)
 class Form:
-    """The fields' components, in the schema's order."""
+    """The fields' components, in the schema's order, and what holds several of them.
+
+    Attributes:
+        sections: Titles and folds, each with the names of its fields.
+    """
 
     components: Mapping[str, Any]
+    sections: Sequence[tuple[Any, Sequence[str]]]
 
     @property
     def inputs(self) -> list[Any]:
         return list(self.components.values())
+
+    @property
+    def shown(self) -> list[Any]:
+        """What ``visibility`` has an update for."""
+        return [*self.inputs, *(section for section, _ in self.sections)]
 
     def values(self, entered: Sequence[Any]) -> dict[str, Any]:
         """Field name → what the page holds, from the values of ``inputs``."""
@@ -38,25 +49,42 @@ class Form:
         ]
 
     def visibility(self, values: Mapping[str, Any]) -> list[Any]:
-        """One update for each of ``inputs``: shown where the field has a meaning."""
-        return [gr.update(visible=field.applies(values)) for field in FIELDS]
+        """One update for each of ``shown``: there where a field has a meaning."""
+        meant = {field.name: field.applies(values) for field in FIELDS}
+        return [
+            *(gr.update(visible=meant[name]) for name in self.components),
+            *(gr.update(visible=any(meant[one] for one in names)) for _, names in self.sections),
+        ]
 
 
 def build_form(words: Words, initial: Mapping[str, Any]) -> Form:
     """Basic fields in the open, the others folded by group."""
     made: dict[str, Any] = {}
+    sections: list[tuple[Any, Sequence[str]]] = []
     for group in dict.fromkeys(field.group for field in FIELDS):
         fields = [field for field in FIELDS if field.group == group]
         basic = [field for field in fields if field.basic]
         rest = [field for field in fields if not field.basic]
         if basic:
-            words.make(gr.Markdown, {"value": _title(group)})
+            title = words.make(gr.Markdown, {"value": _title(group)}, visible=_any(fields, initial))
+            sections.append((title, _names(fields)))
             made |= _rows(words, basic, initial)
         if rest:
             label = "hyperparameters.more" if basic else f"fields.groups.{group}"
-            with words.make(gr.Accordion, {"label": label}, open=False):
+            with words.make(
+                gr.Accordion, {"label": label}, open=False, visible=_any(rest, initial)
+            ) as fold:
                 made |= _rows(words, rest, initial)
-    return Form({field.name: made[field.name] for field in FIELDS})
+            sections.append((fold, _names(rest)))
+    return Form({field.name: made[field.name] for field in FIELDS}, tuple(sections))
+
+
+def _names(fields: Sequence[Field]) -> tuple[str, ...]:
+    return tuple(field.name for field in fields)
+
+
+def _any(fields: Sequence[Field], values: Mapping[str, Any]) -> bool:
+    return any(field.applies(values) for field in fields)
 
 
 def _title(group: str) -> Any:
@@ -71,7 +99,7 @@ def _rows(words: Words, fields: Sequence[Field], initial: Mapping[str, Any]) -> 
 def _component(words: Words, field: Field, initial: Mapping[str, Any]) -> Any:
     says: dict[str, Any] = {
         "label": f"fields.{field.name}.label",
-        "info": f"fields.{field.name}.help",
+        "info": lambda language: field_help(field, language),
     }
     options: dict[str, Any] = {
         "value": initial.get(field.name),
@@ -96,6 +124,16 @@ def _component(words: Words, field: Field, initial: Mapping[str, Any]) -> Any:
             return words.make(
                 gr.Dropdown, says, choices=[chosen] if chosen else [], value=chosen, **options
             )
+
+
+def field_help(field: Field, language: str) -> str:
+    """What a field does and when to change it; and what it could take and is not installed."""
+    words = text(language, f"fields.{field.name}.help")
+    missing = [one for one in dict.fromkeys(field.needs.values()) if not is_installed(one)]
+    if not missing:
+        return words
+    packages = ", ".join(f"{one} ({command(one)})" for one in missing)
+    return f"{words} {text(language, 'fields.not_installed', packages=packages)}"
 
 
 def _step(field: Field) -> float:

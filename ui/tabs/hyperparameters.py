@@ -99,7 +99,7 @@ class HyperparametersTab:
             [component.change for component in self.form.inputs],
             self._preview,
             [language, *self.form.inputs],
-            [self.summary, self.yaml, *self.form.inputs],
+            [self.summary, self.yaml, *self.form.shown],
             trigger_mode="always_last",
             **PRIVATE,
         )
