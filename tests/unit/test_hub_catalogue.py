@@ -274,6 +274,21 @@ def test_the_preset_for_8_gb_fits_on_8_gb() -> None:
     assert catalogue.memory(model).lora == same
 
 
+@pytest.mark.parametrize(
+    ("preset", "card"), [("r1_7b_lora_24gb", 24 * 2**30), ("r1_7b_qlora_12gb", 12 * 2**30)]
+)
+def test_the_presets_for_7b_fit_on_their_cards(preset: str, card: int) -> None:
+    (values,) = (one.values for one in list_presets() if one.name == preset)
+    model = named("DeepSeek-R1-Distill-Qwen-7B")
+    tokens = values["per_device_train_batch_size"] * values["cutoff_len"]
+    needed = lora_memory(model, rank=values["lora_rank"], tokens=tokens)
+    if values.get("quantization_bit") == "4":
+        assert needed > card, "in bf16 it would not fit"
+        whole, quantised = catalogue.memory(model).lora, catalogue.memory(model).qlora
+        needed -= whole - quantised
+    assert needed < 0.9 * card
+
+
 def test_memory_by_hand_for_a_tiny_shape() -> None:
     """Two layers of width 8 with two query heads and one of keys and values, each 4 wide, an MLP of
     16 and ten words: every term is small enough to check on paper."""

@@ -19,6 +19,7 @@ from backend.training.schema import (
     defaults,
     effective_batch_size,
     validate,
+    validation,
 )
 
 CHOSEN = {"model": "medtune/demo", "dataset": "notes", "template": "deepseekr1"}
@@ -150,7 +151,8 @@ def test_a_preset_leaves_nothing_of_the_one_before() -> None:
     assert values == {**expected, "model": "other", "template": "qwen3"}
 
 
-def test_presets_are_valid_and_have_words() -> None:
+def test_presets_are_valid_and_have_words(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(validation, "is_installed", lambda _: True)
     assert {"r1_1p5b_lora_8gb", "tutorial"} <= {preset.name for preset in list_presets()}
     orders = [preset.order for preset in list_presets()]
     assert orders == sorted(orders) and len(set(orders)) == len(orders)
@@ -158,3 +160,11 @@ def test_presets_are_valid_and_have_words() -> None:
         values = validate({**CHOSEN, **apply(preset, defaults()), **CHOSEN})
         assert values.items() >= {k: v for k, v in preset.values.items() if k not in CHOSEN}.items()
         assert f"presets.{preset.name}.label" in catalogue("zh")
+
+
+def test_huatuogpt_o1s_first_stage_is_the_papers() -> None:
+    (preset,) = (one for one in list_presets() if one.name == "huatuogpt_o1_stage1")
+    assert preset.values.items() >= {
+        "finetuning_type": "full", "learning_rate": 5e-6, "num_train_epochs": 3.0,
+    }.items()  # fmt: skip
+    assert effective_batch_size(preset.values) == 128
