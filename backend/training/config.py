@@ -20,6 +20,7 @@ from backend.library.templates import can_teach_prompts, is_reasoning, template_
 from backend.training import layout
 from backend.training.devices import best_precision
 from backend.training.schema import FIELD, FIELDS, FieldError
+from backend.training.schema.extra import parse_extra
 from backend.training.sharding import fsdp_argument
 from backend.workspace import Workspace
 
@@ -112,7 +113,7 @@ def build_config(
                 "training.errors.no_validation", "eval_steps", dataset=values["dataset"]
             )
         config |= _evaluation(values)
-    return config
+    return config | parse_extra(values["extra"])
 
 
 def to_yaml(config: Mapping[str, Any]) -> str:

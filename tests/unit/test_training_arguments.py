@@ -10,7 +10,7 @@ from backend.training.arguments import UNKNOWN, arguments
 from backend.training.config import THINKING
 from backend.training.schema import FIELDS
 
-OURS = {"model", "run_name", "precision", "devices", "processes"}
+OURS = {"model", "run_name", "precision", "devices", "processes", "extra"}
 NOTHING = (0, 0.0, "", "none", "eval_loss", False)
 """How the form says what LLaMA-Factory calls None."""
 

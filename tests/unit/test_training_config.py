@@ -79,6 +79,14 @@ def test_a_choice_stands_in_the_file_as_llamafactory_calls_it(
     assert "### other" not in to_yaml(config)
 
 
+def test_an_argument_by_name_stands_in_the_file_and_has_the_last_word(ready: Workspace) -> None:
+    extra = "tf32: false\npreprocessing_num_workers: 3\nlr_scheduler_kwargs: {min_lr: 1e-6}"
+    config = build(ready, extra=extra)
+    assert config["preprocessing_num_workers"] == 3 and config["tf32"] is False
+    assert config["lr_scheduler_kwargs"] == {"min_lr": 1e-6} and "extra" not in config
+    assert OmegaConf.to_container(OmegaConf.create(to_yaml(config))) == config
+
+
 def test_freezing_names_what_is_trained(ready: Workspace) -> None:
     chosen = {"freeze_trainable_modules": "mlp", "freeze_extra_modules": "embed_tokens"}
     config = build(ready, finetuning_type="freeze", **chosen)

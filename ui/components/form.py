@@ -119,6 +119,9 @@ def _component(words: Words, field: Field, initial: Mapping[str, Any]) -> Any:
             return words.make(gr.Dropdown, {**says, "choices": _choices(field)}, **options)
         case "text":
             return words.make(gr.Textbox, says, max_lines=1, **options)
+        case "extra":
+            options["placeholder"] = "lr_scheduler_kwargs: {min_lr: 1e-6}"
+            return words.make(gr.Textbox, says, lines=3, max_lines=12, **options)
         case _:
             chosen = options.pop("value")
             return words.make(

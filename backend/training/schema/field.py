@@ -9,10 +9,10 @@ from typing import Any, Literal
 from backend.errors import HyperparameterError
 from backend.text import text
 
-Kind = Literal["text", "int", "float", "choice", "bool", "model", "dataset", "template"]
+Kind = Literal["text", "int", "float", "choice", "bool", "model", "dataset", "template", "extra"]
 Group = Literal[
     "what", "method", "lora", "qlora", "schedule", "optimizer", "data", "precision",
-    "acceleration", "evaluation", "saving", "devices",
+    "acceleration", "evaluation", "saving", "devices", "extra",
 ]  # fmt: skip
 
 

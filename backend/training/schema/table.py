@@ -13,7 +13,7 @@ from backend.training.schema.field import Field, Group
 
 GROUPS: tuple[Group, ...] = (
     "what", "method", "lora", "qlora", "schedule", "optimizer", "data", "precision",
-    "acceleration", "evaluation", "saving", "devices",
+    "acceleration", "evaluation", "saving", "devices", "extra",
 )  # fmt: skip
 
 _LORA = {"finetuning_type": ("lora",)}
@@ -218,6 +218,8 @@ FIELDS: tuple[Field, ...] = (
         "fsdp", "choice", "devices", default="none", absent="none",
         choices=("none", "full_shard", "full_shard_offload", "shard_grad_op"), basic=False,
     ),
+    # Not LLaMA-Factory's: its other arguments, one a line, see ``extra``.
+    Field("extra", "extra", "extra", default="", basic=False),
 )  # fmt: skip
 
 FIELD: Mapping[str, Field] = {field.name: field for field in FIELDS}

@@ -8,6 +8,7 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from backend.errors import HyperparameterError
+from backend.training.schema.extra import parse_extra, written
 from backend.training.schema.field import Field, FieldError, Kind
 from backend.training.schema.packages import command, is_installed
 from backend.training.schema.rules import check_rules
@@ -33,11 +34,11 @@ def validate(values: Mapping[str, Any]) -> dict[str, Any]:
         if name not in FIELD:
             raise HyperparameterError("training.errors.field_unknown", name=str(name)[:80])
     clean: dict[str, Any] = {}
-    problems: dict[str, FieldError] = {}
+    problems: dict[str, HyperparameterError] = {}
     for known in FIELDS:
         try:
             clean[known.name] = clean_value(known, values.get(known.name, known.default))
-        except FieldError as error:
+        except HyperparameterError as error:
             clean[known.name], problems[known.name] = known.default, error
     for name, problem in problems.items():
         if FIELD[name].applies(clean):
@@ -116,6 +117,10 @@ def _clean_modules(field: Field, words: str) -> str:
     return ",".join(names)
 
 
+def _clean_extra(_field: Field, value: Any) -> str:
+    return written(parse_extra("" if value is None else str(value)))
+
+
 def _clean_choice(field: Field, value: Any) -> str:
     if value not in field.choices:
         raise FieldError(
@@ -166,6 +171,7 @@ _CLEAN: Mapping[Kind, Callable[[Field, Any], Any]] = {
     "model": _clean_text,
     "dataset": _clean_text,
     "template": _clean_text,
+    "extra": _clean_extra,
     "choice": _clean_choice,
     "bool": _clean_bool,
     "int": _clean_int,
