@@ -107,8 +107,10 @@ def train(folder: Path, gate: Gate) -> layout.Reason:
     _spare_imports(config)
     from llamafactory.train.tuner import run_exp
 
-    from backend.workers import train_callback
+    from backend.workers import train_callback, train_precision
 
+    if isinstance(config, dict):
+        train_precision.load_single(config)
     train_callback.end_evaluations()
     train_callback.load_onto_numbered_cpus()
     callback = train_callback.RunCallback(folder, gate)
