@@ -15,6 +15,7 @@ from backend.library.importer import Importer
 from backend.library.models import list_models
 from backend.library.verify import Verifier
 from backend.sole import Sole
+from backend.training.acceptance import Acceptance
 from backend.training.pumping import Pump
 from backend.training.supervisor import Supervisor
 from backend.workspace import Workspace
@@ -36,6 +37,7 @@ class Services:
     desk: Desk
     inspector: Inspector
     supervisor: Supervisor
+    acceptance: Acceptance
     engines: EngineManager
     read_only: bool = False
     sole: Sole | None = None
@@ -68,6 +70,7 @@ class Services:
             desk=Desk(workspace, Measuring(workspace)),
             inspector=Inspector(workspace),
             supervisor=Supervisor(workspace),
+            acceptance=Acceptance(workspace),
             engines=EngineManager(workspace),
         )
 
@@ -84,6 +87,7 @@ class Services:
             self.pump.close()
         self.engines.unload()
         self.inspector.close()
+        self.acceptance.stop()
         if self.read_only:
             close_to_writing(self.workspace.root, open_again=True)
         if self.sole is not None:

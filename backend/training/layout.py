@@ -13,6 +13,9 @@ CONFIG = "config.yaml"
 DEEPSPEED = "deepspeed.json"
 """DeepSpeed's settings, which ``config.yaml`` names; where it was chosen."""
 
+ACCEPTED = "accepted"
+"""Not in a run's folder but in the workspace's cache: what LLaMA-Factory's parser said, by file."""
+
 RUN = "run.json"
 """``{"id", "created", "values", "asked"}``, written before the trainer starts; replaced only when
 the run is resumed with other values. ``asked`` is the name that the person gave, or empty."""

@@ -17,6 +17,7 @@ from backend.files import read_json, write_json, write_text
 from backend.library.models import Model, find_model
 from backend.staging import clear_leftovers, staging
 from backend.training import layout, queue, resuming
+from backend.training.acceptance import check_known, question
 from backend.training.assigning import check_devices
 from backend.training.checkpoints import Checkpoint
 from backend.training.config import build_config, to_yaml
@@ -59,12 +60,15 @@ class Maker:
 
         Raises:
             RunError: the name is taken.
+            HyperparameterError: LLaMA-Factory is known to refuse it.
         """
         name = values["run_name"] or free_name(self.workspace, model.id, values)
         folder = self.workspace.named(self.workspace.runs, name)
         if folder.exists():
             raise RunError("training.errors.name_taken", run=name)
-        return folder, self._config(values, model, folder)
+        config = self._config(values, model, folder)
+        check_known(self.workspace, question(self.workspace, config, values))
+        return folder, config
 
     def make(self, values: Mapping[str, Any], model: Model) -> Path:
         """The folder of a queued run with all that the trainer needs, whole or not at all."""

@@ -57,6 +57,7 @@ REFUSED = [
     ("disable_tqdm: false", "run", "resumed"),
     ("ray_num_workers: 4", "launch", "Devices"),
     ("stage: dpo", "stage", "supervised"),
+    ("val_size: 0.1", "validation", "split off"),
     ("export_dir: /tmp", "elsewhere", "no effect"),
     ("tf32: maybe", "kinds.bool", "true or false"),
     ("data_seed: 1.5", "kinds.int", "whole number"),

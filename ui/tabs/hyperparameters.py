@@ -15,11 +15,12 @@ from backend.library.models import find_model, list_models
 from backend.library.templates import template_names
 from backend.services import Services
 from backend.text import ASSETS, text
-from backend.training.config import build_config, to_yaml
-from backend.training.naming import free_name
+from backend.training.config import to_yaml
 from backend.training.presets import apply, list_presets, switched
+from backend.training.preview import preview
 from backend.training.schema import defaults, effective_batch_size, validate
 from ui.components.choices import choices_now
+from ui.components.config_view import ConfigView
 from ui.components.form import build_form
 from ui.components.slot import slot
 from ui.errors import told
@@ -51,6 +52,7 @@ class HyperparametersTab:
     ) -> None:
         self._services = services
         self._initial = first_values()
+        self.view = ConfigView(services)
         with gr.Row():
             with gr.Column(scale=3):
                 self.preset = words.make(
@@ -72,18 +74,20 @@ class HyperparametersTab:
         )
         self.refresh = Refresh(
             self._show,
-            [self.about, *self._picked, self.summary, self.yaml],
+            [self.about, *self._picked, self.summary, self.yaml, *self.view.shown],
             inputs=[self.preset, *self.form.inputs],
         )
         self.restore = Refresh(self._restore, [self.preset, *self.form.inputs], inputs=[remembered])
 
     def _lay_out_preview(self, words: Words) -> None:
-        self.go = words.make(
-            gr.Button,
-            {"value": "hyperparameters.go"},
-            variant="primary",
-            elem_id="go-training",
-        )
+        with gr.Row():
+            self.go = words.make(
+                gr.Button,
+                {"value": "hyperparameters.go"},
+                variant="primary",
+                elem_id="go-training",
+            )
+            self.view.lay_out_question(words)
         self.summary = slot("config-summary")
         self.yaml = words.make(
             gr.Code,
@@ -93,14 +97,17 @@ class HyperparametersTab:
             max_lines=30,
             elem_id="config-yaml",
         )
+        self.view.lay_out(words)
 
     def _wire(self, language: gr.Radio) -> None:
         gr.on(
             [component.change for component in self.form.inputs],
             self._preview,
             [language, *self.form.inputs],
-            [self.summary, self.yaml, *self.form.shown],
+            [self.summary, self.yaml, *self.view.shown, *self.form.shown],
             trigger_mode="always_last",
+            # What is said then would be of the form as it was; the answer itself is kept.
+            cancels=[self.view.wire(language, self.form)],
             **PRIVATE,
         )
         self.chosen = self.preset.input(
@@ -135,6 +142,7 @@ class HyperparametersTab:
         values = self.form.values(entered)
         return [
             *config_preview(self._services, values, language),
+            *self.view.show(language, values),
             *self.form.visibility(values),
         ]
 
@@ -148,7 +156,9 @@ class HyperparametersTab:
         return gr.update(value=find_model(self._services.workspace, model_id or "").template)
 
     def _check(self, language: str, *entered: Any) -> bool:
-        self._services.supervisor.check(self.form.values(entered))
+        values = self.form.values(entered)
+        self._services.supervisor.check(values)
+        self.view.begin(values)
         return True
 
     def _show(self, language: str, preset: str, *entered: Any) -> list[Any]:
@@ -162,6 +172,7 @@ class HyperparametersTab:
                 for name in picked
             ),
             *config_preview(self._services, values, language),
+            *self.view.show(language, values),
         ]
 
     def _restore(self, language: str, remembered: Mapping[str, Any]) -> list[Any]:
@@ -202,15 +213,7 @@ def checked_config(services: Services, values: Mapping[str, Any]) -> dict[str, A
     Raises:
         MedTuneError: a value, the model or the dataset can't be trained with.
     """
-    cleaned = validate(values)
-    model = find_model(services.workspace, cleaned["model"])
-    name = cleaned["run_name"] or free_name(services.workspace, model.id, cleaned)
-    return build_config(
-        cleaned,
-        model_path=model.path,
-        workspace=services.workspace,
-        output_dir=services.workspace.named(services.workspace.runs, name),
-    )
+    return dict(preview(services.workspace, values).config)
 
 
 def config_preview(services: Services, values: Mapping[str, Any], language: str) -> tuple[Any, str]:

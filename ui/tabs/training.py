@@ -263,6 +263,7 @@ class TrainingTab:
         self, language: str, request: gr.Request, over: Sequence[str], *entered: Any
     ) -> list[Any]:
         started = self._services.supervisor.start(self._form.values(entered))
+        self._services.acceptance.stop()
         return self._view(language, request, started.id, over)
 
     def _after(self, act: Callable[..., str | None]) -> Callable[..., list[Any]]:

@@ -50,6 +50,7 @@ REASONS: Mapping[str, tuple[str, ...]] = {
     ),
     "launch": (r"local_rank|ray_\w+|master_\w+|use_mca|use_hyper_parallel|parallelism_config",),
     "stage": (r"stage|do_train|do_predict|predict_with_generate|train_from_scratch",),
+    "validation": ("val_size",),
     "elsewhere": (r"vllm_\w+|sglang_\w+|export_\w+|infer_\w+",),
 }
 """Why an argument is refused → which are, as expressions."""
