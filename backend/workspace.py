@@ -87,6 +87,11 @@ class Workspace:
         return self.root / "runs"
 
     @property
+    def settings(self) -> Path:
+        """Hyperparameters that a person saved under a name."""
+        return self.root / "settings"
+
+    @property
     def chats(self) -> Path:
         return self.root / "chats"
 

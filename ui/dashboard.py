@@ -126,9 +126,8 @@ def _wire_timers(rooms: Rooms) -> None:
 def _wire_ways(rooms: Rooms, language: gr.Radio) -> None:
     """The buttons that lead from one tab to another."""
     form, training, chat = rooms.hyperparameters, rooms.training, rooms.chat
-    form.checked.then(
-        lambda ready: _go("training") if ready else gr.skip(), form.ready, rooms.frame, **PRIVATE
-    )
+    for event, done in ((form.checked, form.ready), (form.sweep.started, form.sweep.queued)):
+        event.then(lambda yes: _go("training") if yes else gr.skip(), done, rooms.frame, **PRIVATE)
     # First choose, then go: coming to the tab shows what is chosen, and must not undo it.
     training.chat_about.click(lambda: False, None, chat.chosen, **PRIVATE).then(
         told(chat.choose_run),

@@ -10,6 +10,7 @@ from __future__ import annotations
 import hashlib
 import subprocess
 import sys
+import sysconfig
 import threading
 import time
 from collections.abc import Iterator, Mapping
@@ -84,7 +85,11 @@ def question(
     together = processes > 1 or any(name in asked for name in ("deepspeed", "fsdp"))
     versions = [_version(name) for name in ("llamafactory", "transformers", "torch")]
     there = [(gpu.name, gpu.capability) for gpu in gpus()]
-    depends = orjson.dumps([asked, together, versions, there], option=orjson.OPT_SORT_KEYS)
+    # A package that was missing may have been installed since.
+    installed = Path(sysconfig.get_path("purelib")).stat().st_mtime_ns
+    depends = orjson.dumps(
+        [asked, together, versions, installed, there], option=orjson.OPT_SORT_KEYS
+    )
     return Question(asked, together, hashlib.sha256(depends).hexdigest())
 
 

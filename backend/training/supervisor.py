@@ -89,6 +89,30 @@ class Supervisor:
                 raise
             return find_run(self._workspace, folder.name)
 
+    def start_all(self, several: Sequence[Mapping[str, Any]]) -> list[Run]:
+        """Queue a run for each set of hyperparameters, in this order, and start what can start.
+
+        All or nothing, as ``start``; the same sets within ``TWIN_SECONDS`` make no second runs.
+
+        Raises:
+            MedTuneError: as ``start``, of the first set that can't be trained with.
+        """
+        checked = [self._maker.checked(values) for values in several]
+        folders: list[Path] = []
+        with self._writing(), self._one_at_a_time():
+            twins = [self._maker.twin(clean) for clean, _ in checked]
+            if any(twins):
+                return [twin for twin in twins if twin]
+            try:
+                for clean, model in checked:
+                    folders.append(self._maker.make(clean, model))
+                self._line.advance()
+            except BaseException:
+                for folder in folders:
+                    shutil.rmtree(folder, ignore_errors=True)
+                raise
+        return [find_run(self._workspace, folder.name) for folder in folders]
+
     def run_again(self, run_id: str, *, changes: Mapping[str, Any] | None = None) -> Run:
         """Start a run with the values of another one under a new name.
 

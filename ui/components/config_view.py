@@ -31,13 +31,13 @@ class ConfigView:
         self._services = services
 
     def lay_out_question(self, words: Words) -> None:
-        """The button beside the one that leads on."""
+        """The button below the one that leads on."""
         self.ask = words.make(
-            gr.Button, {"value": "hyperparameters.accept.ask"}, elem_id="config-ask"
+            gr.Button, {"value": "hyperparameters.accept.ask"}, size="sm", elem_id="config-ask"
         )
 
     def lay_out(self, words: Words) -> None:
-        """The rest, under the figures and the file."""
+        """The rest, between the figures and the file."""
         self.said = slot("config-accepted")
         self.command = words.make(
             gr.Code,
@@ -63,11 +63,14 @@ class ConfigView:
         """The command, and what is known of what LLaMA-Factory says; nothing for a bad form."""
         try:
             found = preview(self._services.workspace, values)
-            asked = question(self._services.workspace, found.config, found.values)
-            state = self._services.acceptance.state(asked)
         except MedTuneError:  # the figures beside say it
             return ["", ""]
-        return [acceptance_view(state, language), found.command]
+        asked = question(self._services.workspace, found.config, found.values)
+        try:
+            said = acceptance_view(self._services.acceptance.state(asked), language)
+        except MedTuneError as error:
+            said = element("p", error.sentence(language), cls="mt-bad", role="status")
+        return [said, found.command]
 
     def begin(self, values: Mapping[str, Any]) -> None:
         """Have LLaMA-Factory asked in the background.

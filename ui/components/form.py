@@ -92,8 +92,15 @@ def _title(group: str) -> Any:
 
 
 def _rows(words: Words, fields: Sequence[Field], initial: Mapping[str, Any]) -> dict[str, Any]:
-    with gr.Row():
-        return {field.name: _component(words, field, initial) for field in fields}
+    """The fields' components, three switches a row: beside a wide field a switch is squeezed."""
+    switches = [field for field in fields if field.kind == "bool"]
+    others = [field for field in fields if field.kind != "bool"]
+    rows = [others, *(switches[at : at + 3] for at in range(0, len(switches), 3))]
+    made = {}
+    for row in filter(None, rows):
+        with gr.Row():
+            made |= {field.name: _component(words, field, initial) for field in row}
+    return made
 
 
 def _component(words: Words, field: Field, initial: Mapping[str, Any]) -> Any:
@@ -120,7 +127,7 @@ def _component(words: Words, field: Field, initial: Mapping[str, Any]) -> Any:
         case "text":
             return words.make(gr.Textbox, says, max_lines=1, **options)
         case "extra":
-            options["placeholder"] = "lr_scheduler_kwargs: {min_lr: 1e-6}"
+            options["placeholder"] = "dataloader_num_workers: 4"
             return words.make(gr.Textbox, says, lines=3, max_lines=12, **options)
         case _:
             chosen = options.pop("value")

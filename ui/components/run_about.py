@@ -15,7 +15,7 @@ from backend.training import layout
 from backend.training.notes import read_note, write_note
 from backend.training.overview import differences
 from backend.training.runs import Run, find_run, list_runs
-from backend.training.schema import FIELD
+from ui.components.difference_table import difference_table
 from ui.components.slot import slot
 from ui.html import Safe, element, empty, join, table
 from ui.i18n import Words
@@ -84,9 +84,7 @@ class RunAbout:
         different = differences(runs[0].values, runs[1].values)
         if not different:
             return element("p", text(language, "training.about.same"), cls="mt-quiet")
-        rows = [[_label(name, language), _said(one), _said(two)] for name, one, two in different]
-        headers = [text(language, "training.about.setting"), run_id, other]
-        return table(headers, rows, numeric=frozenset())
+        return difference_table(different, (run_id, other), language)
 
     def keep(self, run_id: str | None, tags: str, note: str) -> None:
         run = find_run(self._services.workspace, run_id or "")
@@ -115,10 +113,6 @@ def _flat(record: Mapping[str, Any], before: str = "") -> list[tuple[str, Any]]:
         else:
             rows.append((before + name, value))
     return rows
-
-
-def _label(name: str, language: str) -> str:
-    return text(language, f"fields.{name}.label") if name in FIELD else name
 
 
 def _said(value: Any) -> Safe:

@@ -19,10 +19,13 @@ from backend.training.config import to_yaml
 from backend.training.presets import apply, list_presets, switched
 from backend.training.preview import preview
 from backend.training.schema import defaults, effective_batch_size, validate
-from ui.components.choices import choices_now
+from ui.components.choices import UNSENT, choices_now
+from ui.components.config_import import ConfigImport
 from ui.components.config_view import ConfigView
 from ui.components.form import build_form
+from ui.components.settings_shelf import SettingsShelf
 from ui.components.slot import slot
+from ui.components.sweep_panel import SweepPanel
 from ui.errors import told
 from ui.html import element, facts
 from ui.i18n import Words
@@ -62,33 +65,46 @@ class HyperparametersTab:
                     elem_id="preset",
                 )
                 self.about = slot("preset-help")
+                self.shelf = SettingsShelf(services, words)
+                self.imported = ConfigImport(services, words)
                 self.form = build_form(words, self._initial)
+                self.sweep = SweepPanel(services, words)
             with gr.Column(scale=2, min_width=340, elem_classes="mt-sticky"):
                 self._lay_out_preview(words)
         self.ready = gr.State(False)
         self._picked = [self.form.components[name] for name in ("model", "dataset", "template")]
         self._wire(language)
+        self.shelf.wire(language, self.form, self._fill)
+        self.imported.wire(language, self.form, self._fill)
+        self.sweep.wire(language, self.form)
         self._wire_memory(remembered)
         self.checked = self.go.click(lambda: False, None, self.ready, **PRIVATE).then(
             told(self._check), [language, *self.form.inputs], self.ready, **PRIVATE
         )
         self.refresh = Refresh(
             self._show,
-            [self.about, *self._picked, self.summary, self.yaml, *self.view.shown],
-            inputs=[self.preset, *self.form.inputs],
+            [
+                self.about,
+                *self._picked,
+                self.summary,
+                self.yaml,
+                *self.view.shown,
+                *self.shelf.shown,
+            ],
+            inputs=[self.preset, *self.shelf.asked, *self.form.inputs],
         )
         self.restore = Refresh(self._restore, [self.preset, *self.form.inputs], inputs=[remembered])
 
     def _lay_out_preview(self, words: Words) -> None:
-        with gr.Row():
-            self.go = words.make(
-                gr.Button,
-                {"value": "hyperparameters.go"},
-                variant="primary",
-                elem_id="go-training",
-            )
-            self.view.lay_out_question(words)
+        self.go = words.make(
+            gr.Button,
+            {"value": "hyperparameters.go"},
+            variant="primary",
+            elem_id="go-training",
+        )
+        self.view.lay_out_question(words)
         self.summary = slot("config-summary")
+        self.view.lay_out(words)
         self.yaml = words.make(
             gr.Code,
             {"label": "hyperparameters.yaml"},
@@ -97,14 +113,13 @@ class HyperparametersTab:
             max_lines=30,
             elem_id="config-yaml",
         )
-        self.view.lay_out(words)
 
     def _wire(self, language: gr.Radio) -> None:
         gr.on(
-            [component.change for component in self.form.inputs],
+            [component.change for component in [*self.sweep.axes, *self.form.inputs]],
             self._preview,
-            [language, *self.form.inputs],
-            [self.summary, self.yaml, *self.view.shown, *self.form.shown],
+            [language, *self.sweep.axes, *self.form.inputs],
+            [self.summary, self.yaml, *self.view.shown, self.sweep.plan, *self.form.shown],
             trigger_mode="always_last",
             # What is said then would be of the form as it was; the answer itself is kept.
             cancels=[self.view.wire(language, self.form)],
@@ -134,15 +149,18 @@ class HyperparametersTab:
         edits = [one.input for one in self.form.inputs]
         edits += [one.blur for one in self.form.inputs if isinstance(one, gr.Textbox)]
         gr.on(edits, None, kept, remembered, js=script)
-        self.chosen.then(None, kept, remembered, js=script)
+        for filled in (self.chosen, self.shelf.loaded, self.imported.taken):
+            filled.then(None, kept, remembered, js=script)
 
     # What happens
 
     def _preview(self, language: str, *entered: Any) -> list[Any]:
-        values = self.form.values(entered)
+        axes = len(self.sweep.axes)
+        values = self.form.values(entered[axes:])
         return [
             *config_preview(self._services, values, language),
             *self.view.show(language, values),
+            self.sweep.show(language, entered[:axes], values),
             *self.form.visibility(values),
         ]
 
@@ -161,7 +179,9 @@ class HyperparametersTab:
         self.view.begin(values)
         return True
 
-    def _show(self, language: str, preset: str, *entered: Any) -> list[Any]:
+    def _show(
+        self, language: str, preset: str, source: str | None, other: str | None, *entered: Any
+    ) -> list[Any]:
         """The choices that are on disk now; what is chosen stays as long as it is there."""
         values = self.form.values(entered)
         picked = picked_choices(self._services)
@@ -173,6 +193,7 @@ class HyperparametersTab:
             ),
             *config_preview(self._services, values, language),
             *self.view.show(language, values),
+            *self.shelf.show(language, source, other, values),
         ]
 
     def _restore(self, language: str, remembered: Mapping[str, Any]) -> list[Any]:
@@ -193,6 +214,17 @@ class HyperparametersTab:
                 for name in self.form.components
             ),
         ]
+
+    def _fill(self, values: Mapping[str, Any]) -> list[Any]:
+        """The form with other values, as far as there are some; of what can be picked only what is
+        on disk."""
+        picked = picked_choices(self._services)
+        updates = self.form.updates(values)
+        for at, name in enumerate(self.form.components):
+            if name in values and name in picked:
+                kept = values[name] if values[name] in picked[name] else None
+                updates[at] = choices_now(picked[name], sent=UNSENT, kept=kept)
+        return updates
 
 
 def remember_script(names: Sequence[str]) -> str:
