@@ -9,7 +9,7 @@
     optimiser    AdamW: two moments for each trained number, in its own width
     activations  tokens of a batch × bytes (``library.footprint``), and while layers compute in 16
                  bits a copy of the trained weights in these
-    overhead     CUDA, or Python with torch on a CPU
+    overhead     CUDA; on a CPU Python with torch, and what the heap does not give back
 
 Their sum is above the peak of a training rather than below it, since not all are at their largest
 in one moment. For full fine-tuning in mixed precision it comes to 18 bytes a parameter, and in
@@ -36,6 +36,12 @@ PARTS: tuple[PartName, ...] = get_args(PartName)
 CPU_OVERHEAD = 1_050_000_000
 """Python, torch, transformers and LLaMA-Factory: the peak of a trainer with the demo model and rows
 of 16 tokens on Linux, where it was 1,055 MB."""
+
+_HEAP_SHARE, _HEAP_MOST = 2, 700_000_000
+"""What the C library's heap keeps of what was given back, as a multiple of the activations and at
+most: glibc returns only blocks above 32 MB at once. Trainers of the demo model held 77, 336, 661,
+630 and 781 MB more than their tensors of 38, 153, 305, 458 and 610 MB, and 32 MB more where glibc
+was made to return all (``MALLOC_MMAP_THRESHOLD_``)."""
 
 _EAGER_PEAK, _EAGER_KEPT = 12, 8
 """Bytes for each query head and pair of tokens where attention is computed as a matrix: at the peak
@@ -173,13 +179,14 @@ def needs_of(stock: Stock, method: Method, *, length: int) -> Needs:
     """
     trained = trained_of(stock, method)
     tokens = method.batch * length
+    batch = _activations(stock, method, trained, length)
     parts = [
         _weights(stock, method, trained),
         *([_adapter(trained, method)] if method.kind == "lora" else []),
         _gradients(trained, method),
         _optimiser(trained, method),
-        _activations(stock, method, trained, length),
-        _overhead(method),
+        batch,
+        _overhead(method, batch.size),
     ]
     return Needs(tuple(parts), trained, tokens)
 
@@ -318,7 +325,9 @@ def _copies(stock: Stock, method: Method, trained: int) -> int:
     return unpacked + narrow
 
 
-def _overhead(method: Method) -> Part:
-    bytes_ = GPU_OVERHEAD if method.on_gpu else CPU_OVERHEAD
-    key = "planning.memory.overhead_gpu" if method.on_gpu else "planning.memory.overhead_cpu"
-    return Part("overhead", bytes_, Problem(key))
+def _overhead(method: Method, batch: int) -> Part:
+    if method.on_gpu:
+        return Part("overhead", GPU_OVERHEAD, Problem("planning.memory.overhead_gpu"))
+    heap = min(_HEAP_SHARE * batch, _HEAP_MOST)
+    params: Params = {"base": size(CPU_OVERHEAD), "heap": size(heap)}
+    return Part("overhead", CPU_OVERHEAD + heap, Problem("planning.memory.overhead_cpu", params))

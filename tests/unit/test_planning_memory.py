@@ -249,6 +249,27 @@ def test_on_a_cpu_all_is_in_single_precision_unless_asked() -> None:
     assert needs_of(small, half, length=8).part("weights") == 2 * small.parameters
 
 
+# Peaks of real trainers (VmHWM, Linux, two cores): the demo model and rows of 1,024 tokens
+# of medical-o1, two rounds of accumulation.
+REAL = [
+    (Method("lora", rank=8, batch=1), 16, 1_055_000_000),
+    (Method("lora", rank=64, batch=8), 1024, 2_122_000_000),
+    (Method("full", batch=8), 1024, 1_937_000_000),
+    (Method("freeze", batch=16), 1024, 1_965_000_000),
+]
+
+
+@pytest.mark.parametrize(("method", "length", "peak"), REAL)
+def test_on_a_cpu_it_is_near_what_real_trainers_took(
+    method: Method, length: int, peak: int
+) -> None:
+    """Rather too much than too little: glibc's heap gives back more or less of it."""
+    demo = stock_of(list_tensors(DEMO_PATH), read_config(DEMO_PATH))
+    assert demo is not None
+    alone = replace(method, on_gpu=False, precision="fp32")
+    assert 0.9 < needs_of(demo, alone, length=length).total / peak < 1.3
+
+
 @pytest.mark.parametrize("language", LANGUAGES)
 @pytest.mark.parametrize(
     "method",

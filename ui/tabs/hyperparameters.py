@@ -21,6 +21,7 @@ from backend.training.presets import apply, list_presets, switched
 from backend.training.schema import defaults, effective_batch_size, validate
 from ui.components.choices import choices_now
 from ui.components.form import build_form
+from ui.components.plan_panel import PlanPanel
 from ui.components.slot import slot
 from ui.errors import told
 from ui.html import element, facts
@@ -66,13 +67,14 @@ class HyperparametersTab:
         self.ready = gr.State(False)
         self._picked = [self.form.components[name] for name in ("model", "dataset", "template")]
         self._wire(language)
+        self.plan.wire(self.form, language)
         self._wire_memory(remembered)
         self.checked = self.go.click(lambda: False, None, self.ready, **PRIVATE).then(
             told(self._check), [language, *self.form.inputs], self.ready, **PRIVATE
         )
         self.refresh = Refresh(
             self._show,
-            [self.about, *self._picked, self.summary, self.yaml],
+            [self.about, *self._picked, self.summary, self.yaml, self.plan.slot],
             inputs=[self.preset, *self.form.inputs],
         )
         self.restore = Refresh(self._restore, [self.preset, *self.form.inputs], inputs=[remembered])
@@ -85,6 +87,7 @@ class HyperparametersTab:
             elem_id="go-training",
         )
         self.summary = slot("config-summary")
+        self.plan = PlanPanel(self._services)
         self.yaml = words.make(
             gr.Code,
             {"label": "hyperparameters.yaml"},
@@ -127,7 +130,8 @@ class HyperparametersTab:
         edits = [one.input for one in self.form.inputs]
         edits += [one.blur for one in self.form.inputs if isinstance(one, gr.Textbox)]
         gr.on(edits, None, kept, remembered, js=script)
-        self.chosen.then(None, kept, remembered, js=script)
+        for event in (self.chosen, self.plan.fixed):
+            event.then(None, kept, remembered, js=script)
 
     # What happens
 
@@ -162,6 +166,7 @@ class HyperparametersTab:
                 for name in picked
             ),
             *config_preview(self._services, values, language),
+            self.plan.show(language, *entered),
         ]
 
     def _restore(self, language: str, remembered: Mapping[str, Any]) -> list[Any]:
