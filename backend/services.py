@@ -15,6 +15,7 @@ from backend.library.importer import Importer
 from backend.library.models import list_models
 from backend.library.verify import Verifier
 from backend.sole import Sole
+from backend.training.probing import Prober
 from backend.training.pumping import Pump
 from backend.training.supervisor import Supervisor
 from backend.workspace import Workspace
@@ -36,6 +37,7 @@ class Services:
     desk: Desk
     inspector: Inspector
     supervisor: Supervisor
+    prober: Prober
     engines: EngineManager
     read_only: bool = False
     sole: Sole | None = None
@@ -68,6 +70,7 @@ class Services:
             desk=Desk(workspace, Measuring(workspace)),
             inspector=Inspector(workspace),
             supervisor=Supervisor(workspace),
+            prober=Prober(workspace),
             engines=EngineManager(workspace),
         )
 

@@ -23,7 +23,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal, get_args
 
-from backend.library.footprint import GPU_OVERHEAD, Way, activations, quantised
+from backend.library.footprint import GPU_OVERHEAD, Activations, Way, activations, quantised
 from backend.library.shape import Shape, shape_of
 from backend.library.weights import Tensor
 from backend.planning.method import ALL, Method
@@ -37,11 +37,11 @@ CPU_OVERHEAD = 1_050_000_000
 """Python, torch, transformers and LLaMA-Factory: the peak of a trainer with the demo model and rows
 of 16 tokens on Linux, where it was 1,055 MB."""
 
-_HEAP_SHARE, _HEAP_MOST = 2, 700_000_000
-"""What the C library's heap keeps of what was given back, as a multiple of the activations and at
-most: glibc returns only blocks above 32 MB at once. Trainers of the demo model held 77, 336, 661,
-630 and 781 MB more than their tensors of 38, 153, 305, 458 and 610 MB, and 32 MB more where glibc
-was made to return all (``MALLOC_MMAP_THRESHOLD_``)."""
+_HEAP_SMALL, _HEAP_SMALL_MOST, _HEAP = 2.0, 700_000_000, 1.25
+"""What the C library's heap keeps of what layers gave back, as multiples of that: glibc returns at
+once only blocks above 32 MiB, as logits are. The demo model with 1, 4, 8, 12, 16 and 24 rows
+of 1,024 tokens held 77, 336, 661, 630, 781 and 1,197 MiB more than their tensors of 38, 153, 305,
+458, 610 and 916; with 8 rows and glibc made to return all (MALLOC_MMAP_THRESHOLD_) 32 more."""
 
 _EAGER_PEAK, _EAGER_KEPT = 12, 8
 """Bytes for each query head and pair of tokens where attention is computed as a matrix: at the peak
@@ -179,14 +179,14 @@ def needs_of(stock: Stock, method: Method, *, length: int) -> Needs:
     """
     trained = trained_of(stock, method)
     tokens = method.batch * length
-    batch = _activations(stock, method, trained, length)
+    per_token = _per_token(stock, method)
     parts = [
         _weights(stock, method, trained),
         *([_adapter(trained, method)] if method.kind == "lora" else []),
         _gradients(trained, method),
         _optimiser(trained, method),
-        batch,
-        _overhead(method, batch.size),
+        _activations(stock, method, trained, length, per_token),
+        _overhead(method, tokens * (per_token.kept + per_token.layer)),
     ]
     return Needs(tuple(parts), trained, tokens)
 
@@ -288,22 +288,31 @@ def way_of(method: Method) -> Way:
     return "adapter" if method.kind == "lora" else "pure"
 
 
-def _activations(stock: Stock, method: Method, trained: int, length: int) -> Part:
-    shape = stock.shape
-    # Below the first trained block nothing needs a gradient, and nothing is kept.
-    layers = method.trained_layers if method.kind == "freeze" else shape.layers
-    per_token = activations(
-        shape,
+def _per_token(stock: Stock, method: Method) -> Activations:
+    return activations(
+        stock.shape,
         way_of(method),
-        layers=layers,
+        layers=_layers(stock, method),
         checkpointing=method.checkpointing,
         dropout=method.dropout and method.kind == "lora",
         fused_loss=method.fused_loss,
     )
+
+
+def _layers(stock: Stock, method: Method) -> int:
+    """Layers that gradients flow through: below the first trained one nothing is kept."""
+    every = stock.shape.layers
+    return min(method.trained_layers, every) if method.kind == "freeze" else every
+
+
+def _activations(
+    stock: Stock, method: Method, trained: int, length: int, per_token: Activations
+) -> Part:
+    shape = stock.shape
     tokens = method.batch * length
     bytes_ = tokens * per_token.peak + _copies(stock, method, trained)
     if method.eager:
-        each = _EAGER_PEAK + (0 if method.checkpointing else _EAGER_KEPT * layers)
+        each = _EAGER_PEAK + (0 if method.checkpointing else _EAGER_KEPT * _layers(stock, method))
         bytes_ += tokens * length * shape.heads * each
     logits = per_token.logits > per_token.layer
     params: Params = {
@@ -325,9 +334,14 @@ def _copies(stock: Stock, method: Method, trained: int) -> int:
     return unpacked + narrow
 
 
-def _overhead(method: Method, batch: int) -> Part:
+def _overhead(method: Method, layers: float) -> Part:
+    """What is taken besides tensors.
+
+    Args:
+        layers: Bytes of activations without the logits.
+    """
     if method.on_gpu:
         return Part("overhead", GPU_OVERHEAD, Problem("planning.memory.overhead_gpu"))
-    heap = min(_HEAP_SHARE * batch, _HEAP_MOST)
+    heap = round(max(min(_HEAP_SMALL * layers, _HEAP_SMALL_MOST), _HEAP * layers))
     params: Params = {"base": size(CPU_OVERHEAD), "heap": size(heap)}
     return Part("overhead", CPU_OVERHEAD + heap, Problem("planning.memory.overhead_cpu", params))

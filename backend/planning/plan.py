@@ -22,7 +22,7 @@ from backend.planning.row_lengths import row_lengths
 from backend.planning.speed import Speed, Speeds
 from backend.planning.steps import Steps, steps_of, used_rows
 from backend.planning.workload import Workload, workload_of
-from backend.training.devices import Gpu, gpus
+from backend.training.devices import Gpu, gpus_lately
 from backend.training.schema import validate
 from backend.workspace import Workspace
 
@@ -69,7 +69,7 @@ class Planner:
         clean = validate(values)
         model = find_model(self._workspace, clean["model"])
         prepared = find_prepared(self._workspace, clean["dataset"])
-        present = gpus()
+        present = gpus_lately()
         placed = chosen(clean, present)
         method = method_of(clean, on_gpu=bool(placed), processes=processes(clean, present))
         return self._plan(clean, model, prepared, method, placed)

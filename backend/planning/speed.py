@@ -1,6 +1,6 @@
-"""How fast trainings like a planned one were on this machine, from their own logs.
+"""How fast trainings like a planned one were on this machine, from their own logs and from probes.
 
-A run is like another where model, method, quantisation and devices are the same; of several the
+One is like another where model, method, quantisation and devices are the same; of several the
 nearest in batch and cutoff counts, then the newest. Looked at again only when its log has grown.
 """
 
@@ -13,6 +13,7 @@ from typing import Any
 
 from backend.files import read_json
 from backend.training import layout
+from backend.training.probing import kept_stamp, measured
 from backend.training.progress import progress_of
 from backend.workspace import Workspace
 
@@ -33,36 +34,40 @@ class Speed:
     Attributes:
         source: Id of a run, or empty for a probe.
         near: The same batch, cutoff and what else decides about speed.
+        memory: The most bytes that a process of a probe held; 0 where that is not known.
     """
 
     tokens_per_second: float
     source: str
     near: bool
+    memory: int = 0
 
 
 @dataclass(frozen=True)
 class _Past:
-    """What a run's folder tells of its speed."""
+    """What a run's folder, or a probe, tells of its speed; ``run`` is empty for a probe."""
 
     run: str
     created: str
     devices: str
     values: Mapping[str, Any]
     tokens_per_second: float
+    memory: int = 0
 
 
 class Speeds:
-    """The speeds of the runs in a workspace."""
+    """The speeds of the runs and probes in a workspace."""
 
     def __init__(self, workspace: Workspace) -> None:
         self._workspace = workspace
         self._known: dict[str, tuple[object, _Past | None]] = {}
+        self._probes: tuple[object, tuple[_Past, ...]] = (None, ())
 
     def of(self, values: Mapping[str, Any], *, on_gpu: bool) -> Speed | None:
         """How fast a training with these hyperparameters is; None where none was like it."""
         alike = [
             past
-            for past in self._past()
+            for past in (*self._past(), *self._probed())
             if (past.devices != "cpu") == on_gpu
             and all(_read(past.values, name) == _read(values, name) for name in _SAME)
         ]
@@ -70,7 +75,17 @@ class Speeds:
             return None
         best = max(alike, key=lambda past: (_nearness(past.values, values), past.created))
         near = _nearness(best.values, values) == len(_NEAR)
-        return Speed(best.tokens_per_second, best.run, near)
+        return Speed(best.tokens_per_second, best.run, near, best.memory)
+
+    def _probed(self) -> tuple[_Past, ...]:
+        stamp = kept_stamp(self._workspace)
+        if self._probes[0] != stamp:
+            found = (
+                _Past("", one.when, one.devices, one.values, one.tokens_per_second, one.memory)
+                for one in measured(self._workspace)
+            )
+            self._probes = (stamp, tuple(found))
+        return self._probes[1]
 
     def _past(self) -> Iterator[_Past]:
         # glob, unlike iterdir, finds nothing where the folder was deleted under a running page.

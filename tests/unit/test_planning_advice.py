@@ -25,7 +25,7 @@ ROWS = 400
 
 @pytest.fixture(autouse=True)
 def no_gpu(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(plan, "gpus", lambda: ())
+    monkeypatch.setattr(plan, "gpus_lately", lambda: ())
 
 
 @pytest.fixture
@@ -55,7 +55,7 @@ def gpu(*, free: float = 80 * GB, capability: float = 8.0) -> Gpu:
 
 
 def on_gpu(monkeypatch: pytest.MonkeyPatch, one: Gpu) -> None:
-    monkeypatch.setattr(plan, "gpus", lambda: (one,))
+    monkeypatch.setattr(plan, "gpus_lately", lambda: (one,))
 
 
 def with_field(monkeypatch: pytest.MonkeyPatch, field: Field) -> None:

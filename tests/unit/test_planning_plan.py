@@ -25,7 +25,7 @@ from ui.components.plan_view import plan_view
 
 @pytest.fixture
 def ready(workspace: Workspace, monkeypatch: pytest.MonkeyPatch) -> Workspace:
-    monkeypatch.setattr(module, "gpus", lambda: ())
+    monkeypatch.setattr(module, "gpus_lately", lambda: ())
     put_prepared(workspace, "notes", [record(number) for number in range(400)])
     return workspace
 
@@ -125,7 +125,7 @@ def test_each_gpu_is_compared_with_what_is_needed(
         Gpu(1, "GPU-1", "Small", 8_000_000_000, 500_000_000, 8.6),
         Gpu(2, "GPU-2", "Shared", 0, 0, 8.6),
     )
-    monkeypatch.setattr(module, "gpus", lambda: gpus)
+    monkeypatch.setattr(module, "gpus_lately", lambda: gpus)
     page = words(plan_view(Planner(ready).plan(values()), "en"))
     assert "GPU 0 · Large &amp; new 70.0 GB of 80.0 GB free fits" in page
     assert "GPU 1 · Small 500.0 MB of 8.0 GB free too little" in page

@@ -6,6 +6,7 @@ from backend.planning.advice import Advice
 from backend.planning.memory import Needs
 from backend.planning.plan import Plan
 from backend.planning.room import Room
+from backend.planning.speed import Speed
 from backend.text import text
 from backend.units import size
 from ui.components.actions import action_button
@@ -77,10 +78,18 @@ def _notes(plan: Plan, language: str) -> Safe:
     if speed is None:
         notes.append(text(language, "planning.time_unknown"))
     else:
-        key = "planning.time_near" if speed.near else "planning.time_far"
-        params = {"run": speed.source, "speed": count(speed.tokens_per_second)}
-        notes.append(text(language, key, **params))
+        notes.append(_speed_words(speed, language))
     return element("p", " ".join(notes), cls="mt-quiet mt-small")
+
+
+def _speed_words(speed: Speed, language: str) -> str:
+    tokens = count(speed.tokens_per_second)
+    if speed.source:
+        key = "planning.time_near" if speed.near else "planning.time_far"
+        return text(language, key, run=speed.source, speed=tokens)
+    if not speed.near:
+        return text(language, "planning.time_probed_far", speed=tokens)
+    return text(language, "planning.time_probed", speed=tokens, memory=size(speed.memory))
 
 
 # --- What to mind -------------------------------------------------------------------------------

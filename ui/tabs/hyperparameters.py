@@ -38,7 +38,8 @@ class HyperparametersTab:
     Attributes:
         form: The fields; what Training starts with.
         checked: The event after which ``ready`` says whether the form can be trained with.
-        refresh: Choices and preview again.
+        plan: What the training would be.
+        refresh: Choices, preview and plan again.
         restore: What this browser had typed, once, when the page loads.
     """
 
@@ -74,7 +75,7 @@ class HyperparametersTab:
         )
         self.refresh = Refresh(
             self._show,
-            [self.about, *self._picked, self.summary, self.yaml, self.plan.slot],
+            [self.about, *self._picked, self.summary, self.yaml, *self.plan.shown],
             inputs=[self.preset, *self.form.inputs],
         )
         self.restore = Refresh(self._restore, [self.preset, *self.form.inputs], inputs=[remembered])
@@ -166,7 +167,7 @@ class HyperparametersTab:
                 for name in picked
             ),
             *config_preview(self._services, values, language),
-            self.plan.show(language, *entered),
+            *self.plan.show(language, *entered),
         ]
 
     def _restore(self, language: str, remembered: Mapping[str, Any]) -> list[Any]:
