@@ -103,7 +103,8 @@ def _measured(
     source = workspace.root / report.source  # an absolute path stays what it is
     columns, mended = report.recipe.columns, report.recipe.decisions.mended
     request = LengthsRequest(source, columns, mended, model, template)
-    lengths = Measuring(workspace).lengths(request)
+    # By content: the file may have been changed, or deleted, since it was prepared.
+    lengths = Measuring(workspace).lengths_of(request, report.source_sha256)
     if lengths is None or not len(lengths) or int(lengths.rows[-1]) > report.source_rows:
         return None
     file = prepared.folder / LEFT_OUT_FILE

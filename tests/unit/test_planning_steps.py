@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from backend.data.registry import LEFT_OUT_FILE, find_prepared
 from backend.data.tasks import TaskState
 from backend.data.tokens.lengths import Lengths, save
-from backend.data.tokens.measuring import LengthsRequest, Measuring
+from backend.data.tokens.measuring import LengthsRequest, Measuring, note_content
 from backend.files import write_json
 from backend.library.models import DEMO_PATH
 from backend.planning import row_lengths as module
@@ -26,6 +26,9 @@ from backend.training.schema import defaults
 from backend.workspace import Workspace
 from tests.fakes.prepared_datasets import put_prepared, record
 from tests.unit.test_tokens_cutoff import make
+
+SHA256 = "0" * 64
+"""Of the file that ``put_prepared`` says to have been prepared."""
 
 
 def values(**more: Any) -> dict[str, Any]:
@@ -159,7 +162,7 @@ def test_without_lengths_only_rows_are_known() -> None:
 
 
 def measured(workspace: Workspace, request: LengthsRequest, lengths: Lengths) -> None:
-    """What the Data tab's measurement leaves."""
+    """What the Data tab's measurement leaves of a file whose content is known."""
     folder = Measuring(workspace).folder(request)
     folder.mkdir(parents=True)
     arrays = {name: np.asarray(getattr(lengths, name)) for name in
@@ -168,6 +171,7 @@ def measured(workspace: Workspace, request: LengthsRequest, lengths: Lengths) ->
     write_json(folder / "task.json", {})
     result = {"tail": lengths.tail}
     write_json(folder / "outcome.json", {"state": TaskState.DONE.value, "result": result})
+    note_content(folder, request.content_key(SHA256))
 
 
 def test_what_the_data_tab_measured_counts_without_what_was_left_out(workspace: Workspace) -> None:
@@ -187,12 +191,25 @@ def test_what_the_data_tab_measured_counts_without_what_was_left_out(workspace: 
     assert found is not None and found.exact
     assert found.lengths.target.tolist() == [1, 3, 4]
     assert found.first(2).lengths.target.tolist() == [1, 3]
-    # Of another template, and where the file was changed since, nothing is measured.
+    # Of another template nothing is measured; what the file holds now does not matter.
     other = row_lengths(workspace, prepared, DEMO_PATH, "qwen")
-    source.write_text("[ ]", encoding="utf-8")
+    assert other is not None and not other.exact
+    source.unlink()
     later = row_lengths(workspace, prepared, DEMO_PATH, "deepseekr1")
-    for sampled in (other, later):
-        assert sampled is not None and not sampled.exact
+    assert later is not None and later.exact
+
+
+def test_lengths_of_another_content_are_not_taken(workspace: Workspace) -> None:
+    """The file was changed after it had been prepared, and measured then."""
+    prepared = put_prepared(workspace, "d", source="rows.json", source_sha256="1" * 64)
+    (prepared.folder / LEFT_OUT_FILE).touch()
+    recipe = prepared.report.recipe
+    request = LengthsRequest(
+        workspace.root / "rows.json", recipe.columns, recipe.decisions.mended, DEMO_PATH, "qwen"
+    )
+    measured(workspace, request, make([([(10, 7)], 0)], tail=0))
+    found = row_lengths(workspace, prepared, DEMO_PATH, "qwen")
+    assert found is not None and not found.exact
 
 
 def test_else_a_sample_is_encoded_once(
