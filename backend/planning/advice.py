@@ -210,7 +210,7 @@ def _disk(case: Case) -> Advice | None:
         fix = Problem("planning.advice.disk_keep", {"count": room - 1})
         return Advice("disk", problem, fix, {"save_total_limit": room - 1})
     if room >= 1:
-        every = math.ceil(case.steps.total / room)
+        every = _with_evaluation(case, math.ceil(case.steps.total / room))
         fix = Problem("planning.advice.save_every", {"steps": every})
         return Advice("disk", problem, fix, {"save_steps": every})
     return Advice("disk", problem)
@@ -316,15 +316,19 @@ def _batch(case: Case) -> Advice | None:
 
 
 def _fewer_rows(case: Case) -> tuple[int, int] | None:
-    """Batch and accumulation of about ``GOOD_STEPS`` steps; None where they are no fewer rows, or
-    leave too few steps still."""
+    """Batch and accumulation for more steps; None where that are no fewer rows, or too few still.
+
+    For about ``GOOD_STEPS`` steps where epochs count, and where steps do, for four an epoch.
+    """
     steps, processes = case.steps, case.method.processes
     batch = case.values["per_device_train_batch_size"]
-    seen = steps.samples * (1 if case.values["max_steps"] > 0 else case.values["num_train_epochs"])
-    wanted = max(1, min(int(seen / GOOD_STEPS), steps.samples) // processes)
-    if wanted * processes >= steps.effective_batch:
-        return None
-    if case.values["max_steps"] <= 0 and seen / (wanted * processes) < FEWEST_STEPS:
+    if case.values["max_steps"] > 0:
+        seen, wanted = math.inf, steps.samples // 4
+    else:
+        seen = steps.samples * case.values["num_train_epochs"]
+        wanted = min(int(seen / GOOD_STEPS), steps.samples)
+    wanted = max(1, wanted // processes)
+    if wanted * processes >= steps.effective_batch or seen / (wanted * processes) < FEWEST_STEPS:
         return None
     return (batch, wanted // batch) if wanted >= batch else (wanted, 1)
 
@@ -346,6 +350,15 @@ def _evaluation(case: Case) -> Advice | None:
     return _never(case, "evaluation", "eval_steps") if case.values["eval_steps"] else None
 
 
+def _with_evaluation(case: Case, every: int) -> int:
+    """A save interval at which there is an evaluation, where the best checkpoint is looked for:
+    transformers refuses any other."""
+    evaluations = int(case.values["eval_steps"])
+    if not (case.values.get("load_best_model_at_end") and evaluations):
+        return every
+    return math.ceil(every / evaluations) * evaluations
+
+
 def _never(case: Case, kind: Kind, name: str) -> Advice | None:
     """An interval that is longer than the training: all happens at its end."""
     every, total = case.values[name], case.steps.total
@@ -353,9 +366,15 @@ def _never(case: Case, kind: Kind, name: str) -> Advice | None:
         return None
     # A quarter, but no more checkpoints than there is room for.
     often = max(1, math.ceil(total / 4))
-    if kind == "saving" and case.saved is not None and case.saved.room_for:
-        often = max(often, math.ceil(total / case.saved.room_for))
     problem = Problem(f"planning.advice.{kind}", {"every": every, "steps": total})
+    if kind == "saving":
+        if case.saved is not None and case.saved.room_for:
+            often = max(often, math.ceil(total / case.saved.room_for))
+        often = _with_evaluation(case, often)
+    elif case.values.get("load_best_model_at_end"):
+        often = math.gcd(often, case.values["save_steps"])
+    if often > total:
+        return Advice(kind, problem)
     return Advice(
         kind, problem, Problem(f"planning.advice.{kind}_fix", {"steps": often}), {name: often}
     )

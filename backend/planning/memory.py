@@ -93,10 +93,11 @@ class Stock:
     stored: int
     packed: bool
 
-    def last_blocks(self, count: int) -> int:
-        """Parameters of the last so many blocks."""
-        first = self.shape.layers - count
-        return sum(size for number, size in self.blocks.items() if number >= first)
+    def trained_blocks(self, count: int) -> int:
+        """Parameters of the last so many blocks, or below 0 of the first."""
+        every = self.shape.layers
+        trained = range(every - count, every) if count > 0 else range(-count)
+        return sum(size for number, size in self.blocks.items() if number in trained)
 
     def adapter(self, method: Method) -> int:
         """Parameters of a LoRA adapter: rank × (inputs + outputs) of each layer that gets one."""
@@ -197,7 +198,7 @@ def trained_of(stock: Stock, method: Method) -> int:
         case "lora":
             return stock.adapter(method)
         case "freeze":
-            return min(stock.last_blocks(method.trained_layers), stock.parameters)
+            return stock.trained_blocks(method.trained_layers)
         case _:
             return stock.parameters
 
@@ -302,7 +303,8 @@ def _per_token(stock: Stock, method: Method) -> Activations:
 def _layers(stock: Stock, method: Method) -> int:
     """Layers that gradients flow through: below the first trained one nothing is kept."""
     every = stock.shape.layers
-    return min(method.trained_layers, every) if method.kind == "freeze" else every
+    last = method.trained_layers if method.kind == "freeze" else 0
+    return min(last, every) if last > 0 else every
 
 
 def _activations(

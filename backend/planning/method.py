@@ -24,7 +24,7 @@ class Method:
         kind: ``lora``, ``full`` or ``freeze``.
         rank: Of the adapter.
         targets: Names of the layers that get an adapter; ``ALL`` for all linear ones.
-        trained_layers: How many of the last layers ``freeze`` trains.
+        trained_layers: How many of the last layers ``freeze`` trains; below 0 of the first.
         bits: The frozen linear layers are quantised to so many; 0 where they are not.
         pure: Trained weights, gradients and moments are in bfloat16, too (``pure_bf16``).
         checkpointing: Activations are computed again (``disable_gradient_checkpointing`` is off).
@@ -81,7 +81,7 @@ def method_of(values: Mapping[str, Any], *, on_gpu: bool, processes: int) -> Met
     """
     asked: Any = values.get("precision") or "auto"
     precision: Precision = best_precision(values.get("devices")) if asked == "auto" else asked
-    deepspeed, sharded = str(values.get("deepspeed") or ""), values.get("fsdp")
+    deepspeed, fsdp = (_chosen(values.get(name)) for name in ("deepspeed", "fsdp"))
     return Method(
         kind=str(values.get("finetuning_type") or "lora"),
         rank=_whole(values, "lora_rank", 8),
@@ -99,10 +99,16 @@ def method_of(values: Mapping[str, Any], *, on_gpu: bool, processes: int) -> Met
         optimiser=str(values.get("optim") or "adamw_torch"),
         batch=_whole(values, "per_device_train_batch_size", 1),
         processes=processes,
-        stage=3 if sharded else _stage(deepspeed),
-        offload="offload" in deepspeed,
+        stage=3 if fsdp else _stage(deepspeed),
+        offload="offload" in deepspeed + fsdp,
         on_gpu=on_gpu,
     )
+
+
+def _chosen(value: Any) -> str:
+    """What is chosen in a field that may be off."""
+    words = str(value or "")
+    return "" if words == "none" else words
 
 
 def _bits(value: Any) -> int:

@@ -27,6 +27,7 @@ from backend.training.runs import (
     Run,
     RunState,
     find_run,
+    list_runs,
     log_tail,
     read_progress,
 )

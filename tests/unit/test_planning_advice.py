@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -88,7 +89,7 @@ CASES: list[tuple[str, dict[str, Any], dict[str, Any]]] = [
     ("batch", {"max_samples": 3, "gradient_accumulation_steps": 1, "save_steps": 1},
      {"num_train_epochs": 7.0}),
     ("batch", {"max_steps": 50, "gradient_accumulation_steps": 1000},
-     {"per_device_train_batch_size": 1, "gradient_accumulation_steps": 8}),
+     {"per_device_train_batch_size": 1, "gradient_accumulation_steps": 100}),
     ("warmup", {"warmup_steps": 100}, {"warmup_steps": 0.1}),
     ("saving", {"save_steps": 151}, {"save_steps": 38}),
 ]  # fmt: skip
@@ -145,6 +146,25 @@ def test_a_cutoff_is_never_longer_than_the_model(workspace: Workspace) -> None:
     assert (found.kind, dict(found.changes)) == ("cutoff", {"cutoff_len": 4096})
     (still,) = planned(workspace, values(gradient_accumulation_steps=1, cutoff_len=4096)).advice
     assert still.kind == "cutoff" and still.fix is None
+
+
+def test_saving_stays_with_evaluating_where_the_best_is_looked_for(
+    ready: Workspace, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """transformers refuses a save interval that is no multiple of the other."""
+    cases: list[module.Case] = []
+    monkeypatch.setattr(plan, "advice_for", lambda case: cases.append(case) or ())
+    planned(ready, values())
+    best = {"load_best_model_at_end": True}
+
+    def changes(**asked: Any) -> list[dict[str, Any]]:
+        case = replace(cases[0], values={**cases[0].values, **best, **asked})
+        return [dict(one.changes) for one in module.advice_for(case)]
+
+    assert changes(save_steps=300, eval_steps=30) == [{"save_steps": 60}]
+    assert changes(save_steps=300, eval_steps=150) == [{"save_steps": 150}]
+    assert changes(save_steps=60, eval_steps=600) == [{"eval_steps": 2}]
+    assert changes(save_steps=400, eval_steps=200) == [{}, {"eval_steps": 2}]
 
 
 # --- Devices ------------------------------------------------------------------------------------

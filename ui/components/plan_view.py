@@ -45,7 +45,6 @@ def _figures(plan: Plan, language: str) -> Safe:
     steps, work, saved = plan.steps, plan.workload, plan.saved
     each = text(language, "planning.figures.epoch_steps", steps=count(steps.per_epoch))
     pairs: list[tuple[str, object]] = [
-        (label("effective_batch"), steps.effective_batch),
         (label("steps"), join([count(steps.total), _small(each)])),
     ]
     if work.samples != work.rows:

@@ -13,9 +13,11 @@ from backend.data.registry import list_prepared
 from backend.errors import DataError, HyperparameterError, MedTuneError
 from backend.library.models import find_model, list_models
 from backend.library.templates import template_names
+from backend.planning.room import processes
 from backend.services import Services
 from backend.text import ASSETS, text
 from backend.training.config import build_config, to_yaml
+from backend.training.devices import gpus_lately
 from backend.training.naming import free_name
 from backend.training.presets import apply, list_presets, switched
 from backend.training.schema import defaults, effective_batch_size, validate
@@ -226,10 +228,9 @@ def config_preview(services: Services, values: Mapping[str, Any], language: str)
     except MedTuneError as error:
         tone = "mt-bad" if isinstance(error, HyperparameterError) else "mt-notice"
         return element("p", error.sentence(language), cls=tone, role="status"), ""
-    figures = [
-        (text(language, "hyperparameters.effective_batch"), effective_batch_size(validate(values))),
-    ]
-    return facts(figures), to_yaml(config)
+    cleaned = validate(values)
+    rows = effective_batch_size(cleaned, processes(cleaned, gpus_lately()))
+    return facts([(text(language, "hyperparameters.effective_batch"), rows)]), to_yaml(config)
 
 
 def picked_choices(services: Services) -> dict[str, list[str]]:
