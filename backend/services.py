@@ -16,6 +16,7 @@ from backend.library.models import list_models
 from backend.library.verify import Verifier
 from backend.sole import Sole
 from backend.training.acceptance import Acceptance
+from backend.training.probing import Prober
 from backend.training.pumping import Pump
 from backend.training.supervisor import Supervisor
 from backend.workspace import Workspace
@@ -38,6 +39,7 @@ class Services:
     inspector: Inspector
     supervisor: Supervisor
     acceptance: Acceptance
+    prober: Prober
     engines: EngineManager
     read_only: bool = False
     sole: Sole | None = None
@@ -71,6 +73,7 @@ class Services:
             inspector=Inspector(workspace),
             supervisor=Supervisor(workspace),
             acceptance=Acceptance(workspace),
+            prober=Prober(workspace),
             engines=EngineManager(workspace),
         )
 

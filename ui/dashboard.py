@@ -53,6 +53,7 @@ class Rooms:
         rooms = {
             "download": self.download,
             "data": self.data,
+            "hyperparameters": self.hyperparameters.plan,
             "training": self.training,
             "chat": self.chat,
         }

@@ -19,9 +19,9 @@ from backend.hub.catalogue_values import (
     CatalogueModel,
     DataFormat,
     DatasetCopy,
-    Shape,
 )
 from backend.hub.repository import HubName, Kind
+from backend.library.shape import Shape
 
 __all__ = [
     "FORMATS",

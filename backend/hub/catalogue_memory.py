@@ -7,7 +7,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from backend.hub.catalogue_values import BF16, CatalogueModel, Shape
+from backend.hub.catalogue_values import BF16, CatalogueModel
+from backend.library.footprint import GPU_OVERHEAD, activations, quantised
+from backend.library.shape import Shape
 
 CHAT_TOKENS = 4096
 """Question, reasoning and answer of the conversation that ``chat`` has room for."""
@@ -20,18 +22,6 @@ LORA_RANK = 16
 _LORA_STATE = 4 + 4 + 4 + 4
 """Bytes per trained parameter: weight, gradient and Adam's two moments, all in float32, in which
 LLaMA-Factory keeps trainable parameters unless ``pure_bf16`` is set."""
-
-_NF4 = (4 + 0.127) / 8
-"""Bytes per quantised parameter: four bits, and the constants of each block of 64, themselves
-quantised: 0.127 bits (QLoRA, arXiv:2305.14314, section 3, "Double Quantization")."""
-
-_LOGIT = 3 * 4
-"""Bytes per logit: three copies in float32 are alive at the peak: the log-softmax kept for the
-backward pass, the gradient that reaches it, and the gradient of the logits. Counted with torch's
-memory profiler (bfloat16 autocast, transformers 5.6): 12.0 with 40,000 and with 80,000 words."""
-
-_GPU_OVERHEAD = 1_000_000_000
-"""CUDA's context, the workspaces of its libraries, and what the allocator can't reuse."""
 
 
 @dataclass(frozen=True)
@@ -60,7 +50,7 @@ def memory(entry: CatalogueModel) -> MemoryNeeds:
     training = _training(entry.shape, rank=LORA_RANK, tokens=TRAINED_TOKENS)
     weights = entry.parameters * BF16
     return MemoryNeeds(
-        chat=weights + _kv_cache(entry.shape) + _GPU_OVERHEAD,
+        chat=weights + _kv_cache(entry.shape) + GPU_OVERHEAD,
         lora=weights + training,
         qlora=_quantised(entry) + training,
     )
@@ -73,7 +63,8 @@ def lora_memory(entry: CatalogueModel, *, rank: int, tokens: int) -> int:
 
 def _training(shape: Shape, *, rank: int, tokens: int) -> int:
     """All but the base's weights."""
-    return shape.adapter(rank) * _LORA_STATE + _activations(shape, tokens) + _GPU_OVERHEAD
+    batch = round(tokens * activations(shape, "adapter").peak)
+    return shape.adapter(rank) * _LORA_STATE + batch + GPU_OVERHEAD
 
 
 def _kv_cache(shape: Shape) -> int:
@@ -82,21 +73,4 @@ def _kv_cache(shape: Shape) -> int:
 
 def _quantised(entry: CatalogueModel) -> int:
     kept = entry.parameters - entry.shape.linear
-    return round(entry.shape.linear * _NF4) + kept * BF16
-
-
-def _activations(shape: Shape, tokens: int) -> int:
-    """Bytes of activations at their peak with gradient checkpointing, LLaMA-Factory's default.
-
-    The input of every layer is kept in bfloat16. On top comes the larger of two that are not alive
-    together: the logits, and one layer that is computed again with all that its backward pass
-    needs. The layer's coefficients are bytes per token and fit what torch's memory profiler counted
-    for small Qwen2 and Qwen3 models, LoRA on all linear layers, to within 4 %; for comparison,
-    Korthikanti et al. (arXiv:2205.05198) have 34 × hidden for a layer with a plain MLP. Attention
-    is not computed as a matrix (torch's SDPA), so nothing grows with the square of the length.
-    """
-    kept = shape.layers * shape.hidden * BF16
-    layer = (
-        28 * shape.hidden + 10 * shape.query_width + 8 * shape.kv_width + 14 * shape.intermediate
-    )
-    return tokens * (kept + max(layer, _LOGIT * shape.vocabulary))
+    return round(entry.shape.linear * quantised(4)) + kept * BF16

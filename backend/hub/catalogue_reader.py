@@ -17,9 +17,9 @@ from backend.hub.catalogue_values import (
     CatalogueModel,
     DataFormat,
     DatasetCopy,
-    Shape,
 )
 from backend.hub.repository import HUBS, HubName
+from backend.library.shape import Shape
 from backend.text import ASSETS
 
 FILE = ASSETS / "catalogue.yaml"

@@ -11,6 +11,7 @@ from typing import Literal, get_args
 
 from backend.hub.repository import HubName
 from backend.library.datasets import ending_of
+from backend.library.shape import Shape
 
 DataFormat = Literal["medical_o1", "verifiable", "distill", "multiple_choice", "qa", "other"]
 """What a row is: question, reasoning and answer in medical-o1's columns; a question and a short
@@ -21,59 +22,6 @@ FORMATS: tuple[DataFormat, ...] = get_args(DataFormat)
 
 BF16 = 2
 """Bytes of a parameter as it is published, and as it is held on a GPU unless it is quantised."""
-
-
-@dataclass(frozen=True)
-class Shape:
-    """A decoder-only transformer with grouped-query attention and a gated MLP, as its config says.
-
-    Attributes:
-        hidden: Width of the residual stream.
-        intermediate: Width of the MLP.
-        heads: Query heads; ``kv_heads`` of them are keys' and values'.
-        vocabulary: Rows of the embedding, unused ones included.
-        tied: The output layer is the embedding.
-    """
-
-    layers: int
-    hidden: int
-    intermediate: int
-    heads: int
-    kv_heads: int
-    head_dim: int
-    vocabulary: int
-    tied: bool
-
-    @property
-    def query_width(self) -> int:
-        return self.heads * self.head_dim
-
-    @property
-    def kv_width(self) -> int:
-        """Of the keys of a token in one layer; the values are as wide."""
-        return self.kv_heads * self.head_dim
-
-    @property
-    def embeddings(self) -> int:
-        """Parameters of the embedding and, where it is its own, of the output layer."""
-        return self.vocabulary * self.hidden * (1 if self.tied else 2)
-
-    @property
-    def linear(self) -> int:
-        """Parameters of the linear layers inside the decoder: all but embeddings, norms, biases."""
-        return self.layers * sum(rows * columns for rows, columns in self._matrices)
-
-    def adapter(self, rank: int) -> int:
-        """Parameters of a LoRA adapter on all linear layers: rank × (inputs + outputs) of each."""
-        return self.layers * rank * sum(rows + columns for rows, columns in self._matrices)
-
-    @property
-    def _matrices(self) -> tuple[tuple[int, int], ...]:
-        """Inputs and outputs of one decoder layer's linear ones: q, k, v, o, gate, up, down."""
-        query = (self.hidden, self.query_width)
-        key = (self.hidden, self.kv_width)
-        gate = (self.hidden, self.intermediate)
-        return (query, key, key, query[::-1], gate, gate, gate[::-1])
 
 
 @dataclass(frozen=True)

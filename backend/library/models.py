@@ -72,9 +72,12 @@ def find_model(workspace: Workspace, model_id: str) -> Model:
     Raises:
         LibraryError: there is none.
     """
-    for model in list_models(workspace):
-        if model.id == model_id:
-            return model
+    # Only this one is described: a form asks at each key.
+    if model_id == DEMO_ID and DEMO_PATH.is_dir():
+        return _describe(DEMO_ID, DEMO_PATH, bundled=True)
+    for folder in _folders(workspace):
+        if folder.relative_to(workspace.models).as_posix() == model_id:
+            return _in_workspace(workspace, folder)
     raise LibraryError("library.errors.model_missing", id=model_id[:200])
 
 

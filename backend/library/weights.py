@@ -32,6 +32,25 @@ _HEADER_LIMIT = 100_000_000
 _NAMED = 3
 
 
+@dataclass(frozen=True, slots=True)
+class Tensor:
+    """A tensor in a weight file, e.g. ``model.layers.0.mlp.up_proj.weight``.
+
+    Attributes:
+        shape: Of a linear layer's weight (outputs, inputs).
+        size: Bytes in the file.
+    """
+
+    name: str
+    shape: tuple[int, ...]
+    size: int
+
+    @property
+    def count(self) -> int:
+        """How many numbers it holds."""
+        return math.prod(self.shape)
+
+
 @dataclass(frozen=True)
 class Header:
     """What a safetensors header says."""
@@ -110,6 +129,21 @@ def count_parameters(folder: Path) -> int | None:
     return sum(known) if headers and len(known) == len(headers) else None
 
 
+def list_tensors(folder: Path) -> tuple[Tensor, ...]:
+    """All tensors of a model, in no order; none where a file is missing, damaged or a pickle."""
+    found: list[Tensor] = []
+    for file in weight_files(folder):
+        try:
+            status = file.stat()
+            tensors = _read_tensors(file, status.st_size, status.st_mtime_ns)
+        except OSError:
+            return ()
+        if tensors is None:
+            return ()
+        found += tensors
+    return tuple(found)
+
+
 def read_header(file: Path) -> Header | None:
     """The header of a safetensors file; None where there is none that can be read."""
     try:
@@ -119,12 +153,31 @@ def read_header(file: Path) -> Header | None:
         return None
 
 
-@lru_cache(maxsize=1024)
-def _read_header(file: Path, size: int, modified: int) -> Header | None:
+def _header_of(file: Path, size: int) -> tuple[int, bytes]:
     # Format: eight bytes little-endian length, so many bytes of JSON, then the tensors.
     with file.open("rb") as stream:
         length = int.from_bytes(stream.read(8), "little")
-        content = stream.read(length) if length <= min(_HEADER_LIMIT, size) else b""
+        return length, stream.read(length) if length <= min(_HEADER_LIMIT, size) else b""
+
+
+# One model of some hundred tensors at a time is looked at so closely; the largest have a hundred
+# files.
+@lru_cache(maxsize=128)
+def _read_tensors(file: Path, size: int, _modified: int) -> tuple[Tensor, ...] | None:
+    _, content = _header_of(file, size)
+    try:
+        return tuple(
+            Tensor(name, tuple(value["shape"]), value["data_offsets"][1] - value["data_offsets"][0])
+            for name, value in orjson.loads(content).items()
+            if name != "__metadata__"
+        )
+    except (orjson.JSONDecodeError, AttributeError, KeyError, IndexError, TypeError):
+        return None
+
+
+@lru_cache(maxsize=1024)
+def _read_header(file: Path, size: int, _modified: int) -> Header | None:
+    length, content = _header_of(file, size)
     try:
         tensors = orjson.loads(content)
         described = [value for name, value in tensors.items() if name != "__metadata__"]

@@ -15,7 +15,7 @@ from typing import Any
 from backend.data.registry import find_prepared
 from backend.errors import MedTuneError
 from backend.files import write_json
-from backend.training import layout, queue
+from backend.training import layout, probing, queue
 from backend.training.assigning import CPU, Turn, read, turns
 from backend.training.devices import gpus
 from backend.training.launching import Launcher
@@ -77,6 +77,7 @@ class Line:
             data = find_prepared(self.workspace, run.values["dataset"])
             record = make_record(run.values, model, data, assigned=turn.gpus)
             write_json(run.folder / layout.RECORD, record)
+            probing.end(self.workspace)  # it may be on these devices, and a person waits for this
             self.launcher.launch(run, turn.gpus)
         except (MedTuneError, OSError) as error:
             if run.id == fresh:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import subprocess
+import threading
 import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -38,7 +39,10 @@ class Gpu:
     capability: float
 
 
+_OLD_SECONDS = 30.0
+
 _answer: tuple[float, tuple[Gpu, ...]] | None = None
+_asking = threading.Lock()
 
 
 def gpus() -> tuple[Gpu, ...]:
@@ -52,6 +56,27 @@ def gpus() -> tuple[Gpu, ...]:
     if _answer is None or now - _answer[0] > _FRESH_SECONDS:
         _answer = (now, tuple(_asked()))
     return _allowed(_answer[1], os.environ.get("CUDA_VISIBLE_DEVICES"))
+
+
+def gpus_lately() -> tuple[Gpu, ...]:
+    """As ``gpus``, but at once: for what is asked at every key of a form.
+
+    The answer may be ``_OLD_SECONDS`` old; a newer one is then asked for behind it.
+    """
+    known = _answer
+    age = time.monotonic() - known[0] if known else _OLD_SECONDS
+    if known is None or age >= _OLD_SECONDS:
+        return gpus()
+    if age > _FRESH_SECONDS and _asking.acquire(blocking=False):
+        threading.Thread(target=_ask_behind, name="nvidia-smi", daemon=True).start()
+    return _allowed(known[1], os.environ.get("CUDA_VISIBLE_DEVICES"))
+
+
+def _ask_behind() -> None:
+    try:
+        gpus()
+    finally:
+        _asking.release()
 
 
 def numbers(devices: object) -> tuple[int, ...]:
@@ -70,7 +95,9 @@ def best_precision(devices: object = "") -> Precision:
     """
     chosen = numbers(devices)
     capabilities = [
-        gpu.capability for gpu in gpus() if gpu.capability and (not chosen or gpu.index in chosen)
+        gpu.capability
+        for gpu in gpus_lately()
+        if gpu.capability and (not chosen or gpu.index in chosen)
     ]
     if not capabilities:
         return "fp32"

@@ -38,6 +38,12 @@ STOP = "stop.json"
 CHECKPOINT = "checkpoint.json"
 """Its presence asks the trainer for a checkpoint and to go on; removed when that is saved."""
 
+PROBE = "probe.json"
+"""``{"steps"}``: how many the trainer takes before it leaves without saving anything."""
+
+PROBED = "probed.json"
+"""What a trainer measured on those steps, see ``probing``."""
+
 RESUME = "resume.json"
 """``{"checkpoint", "step", "tokens"}``: from where the newest attempt goes on."""
 

@@ -102,7 +102,7 @@ class Run:
 def list_runs(workspace: Workspace) -> list[Run]:
     """All runs of a workspace, newest first. Folders that are no run's are left out."""
     folders = (path for path in workspace.runs.glob("[!.]*") if path.is_dir())
-    runs = [run for folder in folders if (run := _read(folder))]
+    runs = [run for folder in folders if (run := read_run(folder))]
     return sorted(runs, key=lambda run: (run.created, run.id), reverse=True)
 
 
@@ -113,12 +113,33 @@ def find_run(workspace: Workspace, run_id: str) -> Run:
         RunError: there is none of that id.
     """
     try:
-        run = _read(workspace.named(workspace.runs, run_id))
+        run = read_run(workspace.named(workspace.runs, run_id))
     except WorkspaceError:
         run = None
     if run is None:
         raise RunError("training.errors.run_missing", run=run_id[:80])
     return run
+
+
+def read_run(folder: Path) -> Run | None:
+    """The run in a folder, which may be hidden from the list; None where there is none."""
+    match read_json(folder / layout.RUN):
+        case {"created": str(created), "values": dict(values)}:
+            process = process_of(folder)
+            launch = _mapping(folder / layout.LAUNCH)
+            return Run(
+                id=folder.name,
+                folder=folder,
+                created=created,
+                values=values,
+                state=_state(folder, str(launch.get("since", created))),
+                exit_code=_exit(folder).get("code"),
+                pid=process.pid if process else None,
+                attempts=1 + len(past_attempts(folder)),
+                devices=str(launch.get("devices", values.get("devices") or "")),
+            )
+        case _:
+            return None
 
 
 def read_progress(run: Run) -> Progress | None:
@@ -144,26 +165,6 @@ def is_held(run: Run) -> bool:
     """Whether a process still has the run's devices, as one that just wrote its exit file does."""
     process = process_of(run.folder)
     return run.state.active or (process is not None and process.is_alive())
-
-
-def _read(folder: Path) -> Run | None:
-    match read_json(folder / layout.RUN):
-        case {"created": str(created), "values": dict(values)}:
-            process = process_of(folder)
-            launch = _mapping(folder / layout.LAUNCH)
-            return Run(
-                id=folder.name,
-                folder=folder,
-                created=created,
-                values=values,
-                state=_state(folder, str(launch.get("since", created))),
-                exit_code=_exit(folder).get("code"),
-                pid=process.pid if process else None,
-                attempts=1 + len(past_attempts(folder)),
-                devices=str(launch.get("devices", values.get("devices") or "")),
-            )
-        case _:
-            return None
 
 
 def past_attempts(folder: Path) -> list[Path]:

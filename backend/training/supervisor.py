@@ -16,8 +16,6 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from filelock import FileLock, Timeout
-
 from backend.errors import RunError
 from backend.files import write_json
 from backend.processes import end_group
@@ -28,12 +26,11 @@ from backend.training.checkpoints import FINAL
 from backend.training.launching import TRAINER, Launcher
 from backend.training.making import DELETING, TWIN_SECONDS, Maker
 from backend.training.runs import Run, RunState, find_run, is_held, list_runs, process_of
+from backend.training.start_lock import one_at_a_time
 from backend.workspace import Workspace
 
 DOUBLE_CLICK_SECONDS = 0.7
 """Within this time a second press on stop is the first one's double click."""
-
-_LOCK_SECONDS = 20.0
 
 
 class Supervisor:
@@ -78,7 +75,7 @@ class Supervisor:
             RunError: the name is taken, or the workspace can't be written.
         """
         clean, model = self._maker.checked(values)
-        with self._writing(), self._one_at_a_time():
+        with self._writing(), one_at_a_time(self._workspace):
             if twin := self._maker.twin(clean):
                 return twin
             folder = self._maker.make(clean, model)
@@ -99,7 +96,7 @@ class Supervisor:
         """
         checked = [self._maker.checked(values) for values in several]
         folders: list[Path] = []
-        with self._writing(), self._one_at_a_time():
+        with self._writing(), one_at_a_time(self._workspace):
             twins = [self._maker.twin(clean) for clean, _ in checked]
             if any(twins):
                 return [twin for twin in twins if twin]
@@ -129,7 +126,7 @@ class Supervisor:
             RunError: another process holds the queue for too long.
         """
         if self.queue():
-            with self._writing(), self._one_at_a_time():
+            with self._writing(), one_at_a_time(self._workspace):
                 self._line.advance()
 
     def cancel(self, run_id: str) -> Run:
@@ -138,7 +135,7 @@ class Supervisor:
         Raises:
             RunError: no such run, or it does not wait.
         """
-        with self._writing(), self._one_at_a_time():
+        with self._writing(), one_at_a_time(self._workspace):
             run = self._queued(run_id)
             write_exit(run.folder, "stopped")
         return find_run(self._workspace, run_id)
@@ -149,7 +146,7 @@ class Supervisor:
         Raises:
             RunError: no such run, or it does not wait.
         """
-        with self._writing(), self._one_at_a_time():
+        with self._writing(), one_at_a_time(self._workspace):
             self._queued(run_id)
             queue.move(self.queue(), run_id, up=up)
             self._line.advance()
@@ -214,7 +211,7 @@ class Supervisor:
             RunError: no such run, it has not ended, or nothing is left to do.
             MedTuneError: as ``start``; FieldError also when a change does not fit the checkpoint.
         """
-        with self._writing(), self._one_at_a_time():
+        with self._writing(), one_at_a_time(self._workspace):
             run = find_run(self._workspace, run_id)
             resumed = run.folder / layout.RESUME
             if run.state.pending and _age(resumed) < TWIN_SECONDS:
@@ -231,7 +228,7 @@ class Supervisor:
         Raises:
             RunError: no such run, or it waits or is going on.
         """
-        with self._writing(), self._one_at_a_time():
+        with self._writing(), one_at_a_time(self._workspace):
             run = self._ended(run_id)
             with staging(self._workspace.runs, DELETING) as away:
                 run.folder.rename(away / run.id)
@@ -242,7 +239,7 @@ class Supervisor:
         Raises:
             RunError: no such run or checkpoint, or the run waits or is going on.
         """
-        with self._writing(), self._one_at_a_time():
+        with self._writing(), one_at_a_time(self._workspace):
             run = self._ended(run_id)
             found = [one.path for one in run.checkpoints() if one.name == name != FINAL]
             if not found:
@@ -258,7 +255,7 @@ class Supervisor:
         Raises:
             RunError: no such run, or it waits or is going on.
         """
-        with self._writing(), self._one_at_a_time():
+        with self._writing(), one_at_a_time(self._workspace):
             return storage.remove(storage.superfluous(self._ended(run_id)))
 
     # --- What is asked of a run -----------------------------------------------------------------
@@ -283,19 +280,6 @@ class Supervisor:
             if time.monotonic() >= deadline:
                 raise RunError("training.errors.still_going", run=run.id)
             time.sleep(0.02)
-
-    @contextmanager
-    def _one_at_a_time(self) -> Iterator[None]:
-        """Held while runs are started or queued: a double click or a second dashboard waits."""
-        lock = FileLock(self._workspace.runs / ".start.lock", thread_local=False)
-        try:
-            lock.acquire(timeout=_LOCK_SECONDS)
-        except Timeout as error:
-            raise RunError("training.errors.start_busy") from error
-        try:
-            yield
-        finally:
-            lock.release()
 
     @contextmanager
     def _writing(self) -> Iterator[None]:

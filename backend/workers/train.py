@@ -114,9 +114,14 @@ def train(folder: Path, gate: Gate) -> layout.Reason:
     train_callback.end_evaluations()
     train_callback.load_onto_numbered_cpus()
     callback = train_callback.RunCallback(folder, gate)
+    callbacks: list[Any] = [callback]
+    if (folder / layout.PROBE).exists():
+        from backend.workers.train_probe import ProbeCallback
+
+        callbacks.append(ProbeCallback(folder))
     # One that was broken off outside the training, after its last step, takes nothing with it.
     with suppress(train_callback.EvaluationStopped):
-        run_exp(config, callbacks=[callback])
+        run_exp(config, callbacks=callbacks)
     return "stopped" if callback.stopped else "finished"
 
 

@@ -38,6 +38,9 @@ def main() -> None:
         file.write(f"{os.getpid()}\n")
     if options.deaf:
         signal.signal(signal.SIGTERM, signal.SIG_IGN)
+    probe = read_json(folder / layout.PROBE)
+    if probe is not None:
+        options.steps, options.save_steps = probe["steps"], 10**9
     print("importing", flush=True)
     wait(options.start_seconds, folder)
     first = (read_json(folder / layout.RESUME) or {"step": 0})["step"]
@@ -53,6 +56,11 @@ def main() -> None:
             os.kill(os.getpid(), signal.SIGKILL)
         stop = (folder / layout.STOP).exists() and not options.deaf
         asked = (folder / layout.CHECKPOINT).exists()
+        if probe is not None and step == options.steps:
+            write_json(
+                folder / layout.PROBED, {"tokens_per_second": 1234.5, "memory": 2_000_000_000}
+            )
+            leave(folder, 0, "finished")
         if stop or asked or step == options.steps or step % options.save_steps == 0:
             save(folder / f"checkpoint-{step}", step, options.steps)
             (folder / layout.CHECKPOINT).unlink(missing_ok=True)

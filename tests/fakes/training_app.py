@@ -15,6 +15,7 @@ os.environ["GRADIO_ANALYTICS_ENABLED"] = "False"
 
 from app import free_port
 from backend.services import Services
+from backend.training.probing import Prober
 from backend.training.pumping import Pump
 from backend.training.supervisor import Supervisor
 from backend.workspace import Workspace
@@ -26,7 +27,12 @@ def main() -> None:
     workspace = Workspace.open(Path(sys.argv[1]))
     command = (sys.executable, str(FAKE_TRAINER), *sys.argv[2:])
     supervisor = Supervisor(workspace, command=command)
-    services = replace(Services.of(workspace), supervisor=supervisor, pump=Pump(supervisor))
+    services = replace(
+        Services.of(workspace),
+        supervisor=supervisor,
+        prober=Prober(workspace, command=command),
+        pump=Pump(supervisor),
+    )
     assert services.pump is not None
     services.pump.start()
     page = build_dashboard(services, language="en")

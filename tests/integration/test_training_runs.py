@@ -22,10 +22,12 @@ from backend.training import layout
 from backend.training.curves import series_of
 from backend.training.environment import environment
 from backend.training.failures import explain
+from backend.training.probing import Prober, measured
 from backend.training.runs import (
     Run,
     RunState,
     find_run,
+    list_runs,
     log_tail,
     read_progress,
 )
@@ -314,3 +316,16 @@ def test_full_fine_tuning_and_packing_train_too(ready: Workspace, trainers: Supe
     assert [one.name for one in done.checkpoints()] == ["checkpoint-2", "final"]
     assert all(one.complete for one in done.checkpoints())
     assert (done.folder / "model.safetensors").is_file()
+
+
+def test_a_probe_measures_ten_real_steps_and_leaves_nothing(ready: Workspace) -> None:
+    prober = Prober(ready)
+    listed = {run.id for run in list_runs(ready)}
+    probe = prober.start({**VALUES, "finetuning_type": "full", "learning_rate": 1e-5})
+    wait_until(lambda: (run := prober.current()) is None or not run.state.active)
+    left = prober.current()
+    assert left is None, log_tail(left, 60)
+    assert not probe.folder.exists() and {run.id for run in list_runs(ready)} == listed
+    found = measured(ready)[-1]
+    assert found.tokens_per_second > 10
+    assert found.memory > 500_000_000, "torch alone takes as much"

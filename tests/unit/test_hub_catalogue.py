@@ -299,8 +299,8 @@ def test_memory_by_hand_for_a_tiny_shape() -> None:
     adapter = 2 * 16 * (2 * (8 + 8) + 2 * (8 + 4) + 3 * (8 + 16))
     assert shape.adapter(16) == adapter == 4096
 
-    # 560 bytes a token, more than the logits of ten words.
-    layer = 28 * 8 + 10 * 8 + 8 * 4 + 14 * 16
+    # 600 bytes a token, more than the logits of ten words.
+    layer = 10 * 8 + 15 * 8 + 28 * 4 + 18 * 16
     activations = 2048 * (2 * 8 * 2 + layer)
     overhead = 1_000_000_000
     weights = (1152 + 80) * 2

@@ -30,15 +30,15 @@ def on_press(
     inputs: Sequence[Any],
     outputs: Sequence[Any],
     **options: Any,
-) -> None:
+) -> Any:
     """Let ``act`` hear of each press of an ``action_button`` in the slot, one after another.
 
     ``act`` takes the inputs, the first of which is the language, and ``event: gr.EventData``, which
-    ``pressed`` reads.
+    ``pressed`` reads. Returns the event, for what follows it.
     """
     # All buttons of a slot share one event. "once", Gradio's default, is made against double
     # clicks: it would forget a press on one card while that on another is being dealt with.
-    slot.click(told(act), inputs, outputs, trigger_mode="multiple", **{**PRIVATE, **options})
+    return slot.click(told(act), inputs, outputs, trigger_mode="multiple", **{**PRIVATE, **options})
 
 
 def action_button(words: str, action: str, target: str, *, tone: str = "", **more: object) -> Safe:

@@ -13,9 +13,11 @@ from backend.data.registry import list_prepared
 from backend.errors import DataError, HyperparameterError, MedTuneError
 from backend.library.models import find_model, list_models
 from backend.library.templates import template_names
+from backend.planning.room import processes
 from backend.services import Services
 from backend.text import ASSETS, text
 from backend.training.config import to_yaml
+from backend.training.devices import gpus_lately
 from backend.training.presets import apply, list_presets, switched
 from backend.training.preview import preview
 from backend.training.schema import defaults, effective_batch_size, validate
@@ -23,6 +25,7 @@ from ui.components.choices import UNSENT, choices_now
 from ui.components.config_import import ConfigImport
 from ui.components.config_view import ConfigView
 from ui.components.form import build_form
+from ui.components.plan_panel import PlanPanel
 from ui.components.settings_shelf import SettingsShelf
 from ui.components.slot import slot
 from ui.components.sweep_panel import SweepPanel
@@ -41,7 +44,8 @@ class HyperparametersTab:
     Attributes:
         form: The fields; what Training starts with.
         checked: The event after which ``ready`` says whether the form can be trained with.
-        refresh: Choices and preview again.
+        plan: What the training would be.
+        refresh: Choices, preview and plan again.
         restore: What this browser had typed, once, when the page loads.
     """
 
@@ -77,6 +81,7 @@ class HyperparametersTab:
         self.shelf.wire(language, self.form, self._fill)
         self.imported.wire(language, self.form, self._fill)
         self.sweep.wire(language, self.form)
+        self.plan.wire(self.form, language)
         self._wire_memory(remembered)
         self.checked = self.go.click(lambda: False, None, self.ready, **PRIVATE).then(
             told(self._check), [language, *self.form.inputs], self.ready, **PRIVATE
@@ -90,6 +95,7 @@ class HyperparametersTab:
                 self.yaml,
                 *self.view.shown,
                 *self.shelf.shown,
+                *self.plan.shown,
             ],
             inputs=[self.preset, *self.shelf.asked, *self.form.inputs],
         )
@@ -105,6 +111,7 @@ class HyperparametersTab:
         self.view.lay_out_question(words)
         self.summary = slot("config-summary")
         self.view.lay_out(words)
+        self.plan = PlanPanel(self._services)
         self.yaml = words.make(
             gr.Code,
             {"label": "hyperparameters.yaml"},
@@ -149,7 +156,7 @@ class HyperparametersTab:
         edits = [one.input for one in self.form.inputs]
         edits += [one.blur for one in self.form.inputs if isinstance(one, gr.Textbox)]
         gr.on(edits, None, kept, remembered, js=script)
-        for filled in (self.chosen, self.shelf.loaded, self.imported.taken):
+        for filled in (self.chosen, self.shelf.loaded, self.imported.taken, self.plan.fixed):
             filled.then(None, kept, remembered, js=script)
 
     # What happens
@@ -194,6 +201,7 @@ class HyperparametersTab:
             *config_preview(self._services, values, language),
             *self.view.show(language, values),
             *self.shelf.show(language, source, other, values),
+            *self.plan.show(language, *entered),
         ]
 
     def _restore(self, language: str, remembered: Mapping[str, Any]) -> list[Any]:
@@ -255,10 +263,9 @@ def config_preview(services: Services, values: Mapping[str, Any], language: str)
     except MedTuneError as error:
         tone = "mt-bad" if isinstance(error, HyperparameterError) else "mt-notice"
         return element("p", error.sentence(language), cls=tone, role="status"), ""
-    figures = [
-        (text(language, "hyperparameters.effective_batch"), effective_batch_size(validate(values))),
-    ]
-    return facts(figures), to_yaml(config)
+    cleaned = validate(values)
+    rows = effective_batch_size(cleaned, processes(cleaned, gpus_lately()))
+    return facts([(text(language, "hyperparameters.effective_batch"), rows)]), to_yaml(config)
 
 
 def picked_choices(services: Services) -> dict[str, list[str]]:

@@ -175,8 +175,9 @@ class Measuring:
         """The lengths of a file with the same content; None where there are none, or where the
         content is not known yet."""
         digest = known_sha256(request.source, self._cache)
-        if digest is None:
-            return None
+        return None if digest is None else self._noted(request, digest)
+
+    def _noted(self, request: LengthsRequest, digest: str) -> Path | None:
         note = self._home / f"{request.content_key(digest)}{_SAME}"
         with suppress(OSError, ValueError):
             folder = self._home / Path(note.read_text("ascii")).name
@@ -209,7 +210,14 @@ class Measuring:
 
     def lengths(self, request: LengthsRequest) -> Lengths | None:
         """The lengths; None until they are measured, or where their files are damaged."""
-        folder = self.folder(request)
+        return self._read(self.folder(request))
+
+    def lengths_of(self, request: LengthsRequest, sha256: str) -> Lengths | None:
+        """The lengths of rows in a file that had this content, whatever the file is now."""
+        folder = self._noted(request, sha256)
+        return self._read(folder) if folder else None
+
+    def _read(self, folder: Path) -> Lengths | None:
         task = read_task(folder)
         if task is None or task.state is not TaskState.DONE:
             return None

@@ -1,0 +1,31 @@
+"""The lock under which runs are queued, started and deleted: one process at a time."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from filelock import FileLock, Timeout
+
+from backend.errors import RunError
+from backend.workspace import Workspace
+
+_SECONDS = 20.0
+
+
+@contextmanager
+def one_at_a_time(workspace: Workspace) -> Iterator[None]:
+    """Held while runs are started or queued: a double click or a second dashboard waits.
+
+    Raises:
+        RunError: another process holds it for too long.
+    """
+    lock = FileLock(workspace.runs / ".start.lock", thread_local=False)
+    try:
+        lock.acquire(timeout=_SECONDS)
+    except Timeout as error:
+        raise RunError("training.errors.start_busy") from error
+    try:
+        yield
+    finally:
+        lock.release()
