@@ -22,6 +22,7 @@ from backend.planning.steps import Steps
 from backend.problems import Problem
 from backend.training.devices import AMPERE, Gpu
 from backend.training.schema import FIELD
+from backend.training.schema.packages import is_installed
 from backend.units import size
 
 Kind = Literal[
@@ -165,9 +166,9 @@ def _smaller(case: Case) -> Iterator[dict[str, Any]]:
 
 
 def _four_bits() -> Any:
-    """What the form's field for quantisation takes for four bits; None where it has none."""
+    """What the form's field for quantisation takes for four bits; None where it can't be used."""
     known = FIELD.get("quantization_bit")
-    if known is None:
+    if known is None or not is_installed("bitsandbytes"):
         return None
     return "4" if "4" in known.choices else 4
 

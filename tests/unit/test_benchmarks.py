@@ -165,7 +165,8 @@ def test_a_command_is_timed_until_something_is_reached(tmp_path: Path) -> None:
     command = [sys.executable, "-c", program]
     assert 0.2 <= timed(command, until=here.exists).wall < 2
     here.unlink()
-    assert weighed(command, until=here.exists) > 60
+    # Looked at every few milliseconds: on a busy machine the last look is before the peak.
+    assert weighed(command, until=here.exists) > 30
     for measure in (timed, weighed):
         with pytest.raises(RuntimeError, match="ended with 0"):
             measure([sys.executable, "-c", ""], until=(tmp_path / "never").exists)

@@ -215,10 +215,10 @@ def test_what_sees_gets_no_adapter() -> None:
 
 
 def test_the_form_becomes_a_method(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Fields that the form may lack have LLaMA-Factory's defaults."""
     monkeypatch.setattr("backend.planning.method.best_precision", lambda devices: "bf16")
     usual = method_of(defaults(), on_gpu=True, processes=1)
-    assert usual == Method("lora", rank=8, batch=1, precision="bf16")
+    optimiser = str(defaults()["optim"])
+    assert usual == Method("lora", rank=8, batch=1, precision="bf16", optimiser=optimiser)
     assert usual.half and usual.mixed
     chosen = {
         **defaults(), "quantization_bit": "4", "use_dora": True, "lora_dropout": 0.1,

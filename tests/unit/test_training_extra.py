@@ -47,7 +47,7 @@ REFUSED = [
     ("bf16: true", "field", "Precision"),
     ("warmup_ratio: 0.1", "field", "Warm-up"),
     ("output_dir: /etc", "folder", "own folder"),
-    ("adapter_name_or_path: /home/me/other", "folder", "own folder"),
+    ("adapter_name_or_path: /data/other", "folder", "own folder"),
     ("fsdp_config: /tmp/fsdp.json", "folder", "own folder"),
     ("trust_remote_code: true", "code", "never run"),
     ("report_to: wandb", "network", "leaves this machine"),
