@@ -64,7 +64,8 @@ def saved_by(
     """
     adapter = needs.part("adapter")
     frozen = 0 if method.kind == "lora" else (stock.parameters - needs.trained)
-    weights = adapter or needs.trained * (2 if method.pure else 4) + frozen * 2
+    narrow = 2 if method.half else 4
+    weights = adapter or needs.trained * (2 if method.pure else 4) + frozen * narrow
     tokenizer = sum(_size(model / name) for name in FILES)
     state = 0 if values.get("save_only_model") is True else needs.part("optimiser")
     count = saves(values["save_steps"], steps)

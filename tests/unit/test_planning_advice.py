@@ -231,6 +231,22 @@ def test_a_full_disk_is_met_by_fewer_checkpoints(
     assert planned(ready, values(save_steps=15)).advice == ()
 
 
+@pytest.mark.parametrize(
+    ("asked", "each"),
+    [
+        ({"finetuning_type": "lora"}, 1_663_232),
+        ({"finetuning_type": "full", "learning_rate": 1e-5}, 37_820_266),
+        ({"finetuning_type": "freeze", "learning_rate": 1e-5}, 25_363_508),
+    ],
+)
+def test_a_checkpoint_is_as_large_as_real_ones_were(
+    ready: Workspace, asked: dict[str, Any], each: int
+) -> None:
+    """Of the demo model on a CPU; schedule, random state and a few texts come on top."""
+    saved = planned(ready, values(**asked)).saved
+    assert saved is not None and 0.95 < saved.each / each <= 1
+
+
 def test_a_disk_without_room_for_one_is_told(
     ready: Workspace, monkeypatch: pytest.MonkeyPatch
 ) -> None:
