@@ -42,15 +42,15 @@ class PreparePanel:
         self._workspace, self._desk = workspace, desk
         words.make(gr.Markdown, {"value": "data.prepare.title"})
         self.summary = slot("data-summary")
+        self.name = words.make(
+            gr.Textbox,
+            {"label": "data.prepare.name", "info": "data.prepare.name_help"},
+            max_lines=1,
+            elem_id="data-name",
+        )
         # Numbers without bounds or precision here and below: Gradio would refuse in its own words,
         # or round; the backend says what is wrong in the reader's language.
         with gr.Row():
-            self.name = words.make(
-                gr.Textbox,
-                {"label": "data.prepare.name", "info": "data.prepare.name_help"},
-                max_lines=1,
-                elem_id="data-name",
-            )
             self.share = words.make(
                 gr.Number,
                 {"label": "data.prepare.share"},
