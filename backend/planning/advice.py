@@ -8,6 +8,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
+from importlib.util import find_spec
 from typing import Any, Literal
 
 import numpy as np
@@ -22,7 +23,6 @@ from backend.planning.steps import Steps
 from backend.problems import Problem
 from backend.training.devices import AMPERE, Gpu
 from backend.training.schema import FIELD
-from backend.training.schema.packages import is_installed
 from backend.units import size
 
 Kind = Literal[
@@ -154,7 +154,8 @@ def _smaller(case: Case) -> Iterator[dict[str, Any]]:
             "gradient_accumulation_steps": -(-rows // smaller),
         }
         yield least
-    four = _four_bits() if case.method.kind == "lora" and not case.method.bits else None
+    quantises = case.method.kind == "lora" and not case.method.bits and bool(case.gpus)
+    four = _four_bits() if quantises else None
     if four is not None:
         least = {**least, "quantization_bit": four}
         yield least
@@ -166,9 +167,10 @@ def _smaller(case: Case) -> Iterator[dict[str, Any]]:
 
 
 def _four_bits() -> Any:
-    """What the form's field for quantisation takes for four bits; None where it can't be used."""
+    """What the form's field for quantisation takes for four bits; None where it has none, or where
+    bitsandbytes is not installed."""
     known = FIELD.get("quantization_bit")
-    if known is None or not is_installed("bitsandbytes"):
+    if known is None or find_spec("bitsandbytes") is None:
         return None
     return "4" if "4" in known.choices else 4
 

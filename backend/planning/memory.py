@@ -57,7 +57,7 @@ _STATES: Mapping[str, int] = {
 
 Params = dict[str, str | int]
 
-_BLOCK = re.compile(r"\.(\d+)\.")
+_LINEAR = re.compile(r"\.\d+\..*\.weight$")
 _TOWER = re.compile(r"(?:^|\.)(?:visual|vision|audio)")
 """What sees or hears in a model of several kinds: LLaMA-Factory trains no adapter there."""
 
@@ -80,8 +80,8 @@ class Stock:
     """What a model consists of.
 
     Attributes:
+        tensors: Of the part that knows language.
         parameters: All of them.
-        blocks: Parameters of each numbered block.
         stored: Bytes of all weights as they lie on disk.
         packed: The weights are quantised on disk already.
     """
@@ -89,15 +89,18 @@ class Stock:
     shape: Shape
     parameters: int
     linear: tuple[Linear, ...]
-    blocks: Mapping[int, int]
+    tensors: tuple[Tensor, ...]
     stored: int
     packed: bool
 
-    def trained_blocks(self, count: int) -> int:
-        """Parameters of the last so many blocks, or below 0 of the first."""
-        every = self.shape.layers
-        trained = range(every - count, every) if count > 0 else range(-count)
-        return sum(size for number, size in self.blocks.items() if number in trained)
+    def unfrozen(self, method: Method) -> int:
+        """Parameters that ``freeze`` trains, by their names as LLaMA-Factory compares them."""
+        every, count = self.shape.layers, method.trained_layers
+        numbers = range(max(every - count, 0), every) if count > 0 else range(-count)
+        modules = ("",) if method.trained_modules == ALL else method.trained_modules
+        wanted = [f".{number}.{module}" for number in numbers for module in modules]
+        wanted += method.extra_modules
+        return sum(one.count for one in self.tensors if any(name in one.name for name in wanted))
 
     def adapter(self, method: Method) -> int:
         """Parameters of a LoRA adapter: rank × (inputs + outputs) of each layer that gets one."""
@@ -150,15 +153,10 @@ def stock_of(tensors: Sequence[Tensor], config: Mapping[str, Any]) -> Stock | No
     shape = shape_of(config)
     if not tensors or shape is None:
         return None
-    blocks: dict[int, int] = {}
+    language = tuple(one for one in tensors if not _TOWER.search(one.name))
     linear = []
-    for tensor in tensors:
-        block = None if _TOWER.search(tensor.name) else _BLOCK.search(tensor.name)
-        if block is None:
-            continue
-        number = int(block.group(1))
-        blocks[number] = blocks.get(number, 0) + tensor.count
-        if len(tensor.shape) == 2 and tensor.name.endswith(".weight"):
+    for tensor in language:
+        if len(tensor.shape) == 2 and _LINEAR.search(tensor.name):
             outputs, inputs = tensor.shape
             linear.append(Linear(tensor.name.removesuffix(".weight"), inputs, outputs))
     packed = isinstance(config.get("quantization_config"), Mapping)
@@ -166,7 +164,7 @@ def stock_of(tensors: Sequence[Tensor], config: Mapping[str, Any]) -> Stock | No
         shape=shape,
         parameters=sum(tensor.count for tensor in tensors),
         linear=tuple(linear),
-        blocks=blocks,
+        tensors=language,
         stored=sum(tensor.size for tensor in tensors),
         packed=packed,
     )
@@ -198,7 +196,7 @@ def trained_of(stock: Stock, method: Method) -> int:
         case "lora":
             return stock.adapter(method)
         case "freeze":
-            return stock.trained_blocks(method.trained_layers)
+            return stock.unfrozen(method)
         case _:
             return stock.parameters
 

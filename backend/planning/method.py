@@ -11,9 +11,10 @@ from dataclasses import dataclass
 from typing import Any
 
 from backend.training.devices import Precision, best_precision
+from backend.training.schema import FIELD
 
 ALL = ("all",)
-"""LoRA on every linear layer but the output."""
+"""Every linear layer but the output, and every part of a layer."""
 
 
 @dataclass(frozen=True)
@@ -25,6 +26,8 @@ class Method:
         rank: Of the adapter.
         targets: Names of the layers that get an adapter; ``ALL`` for all linear ones.
         trained_layers: How many of the last layers ``freeze`` trains; below 0 of the first.
+        trained_modules: Which parts of these; ``ALL`` for all.
+        extra_modules: What it trains outside of the layers.
         bits: The frozen linear layers are quantised to so many; 0 where they are not.
         pure: Trained weights, gradients and moments are in bfloat16, too (``pure_bf16``).
         checkpointing: Activations are computed again (``disable_gradient_checkpointing`` is off).
@@ -41,6 +44,8 @@ class Method:
     targets: tuple[str, ...] = ALL
     dora: bool = False
     trained_layers: int = 2
+    trained_modules: tuple[str, ...] = ALL
+    extra_modules: tuple[str, ...] = ()
     bits: int = 0
     double_quantised: bool = True
     precision: Precision = "bf16"
@@ -72,6 +77,15 @@ class Method:
         return self.precision != "fp32" and not self.pure
 
 
+def in_effect(values: Mapping[str, Any]) -> dict[str, Any]:
+    """The hyperparameters that do something: what the form hides may hold anything."""
+    return {
+        name: value
+        for name, value in values.items()
+        if name not in FIELD or FIELD[name].applies(values)
+    }
+
+
 def method_of(values: Mapping[str, Any], *, on_gpu: bool, processes: int) -> Method:
     """The method in hyperparameters that ``schema.validate`` has cleaned.
 
@@ -79,15 +93,18 @@ def method_of(values: Mapping[str, Any], *, on_gpu: bool, processes: int) -> Met
         on_gpu: Whether a GPU will train.
         processes: How many train together.
     """
+    values = in_effect(values)
     asked: Any = values.get("precision") or "auto"
     precision: Precision = best_precision(values.get("devices")) if asked == "auto" else asked
     deepspeed, fsdp = (_chosen(values.get(name)) for name in ("deepspeed", "fsdp"))
     return Method(
         kind=str(values.get("finetuning_type") or "lora"),
         rank=_whole(values, "lora_rank", 8),
-        targets=tuple(str(values.get("lora_target") or "all").split(",")),
+        targets=_names(values, "lora_target") or ALL,
         dora=_on(values, "use_dora"),
         trained_layers=_whole(values, "freeze_trainable_layers", 2),
+        trained_modules=_names(values, "freeze_trainable_modules") or ALL,
+        extra_modules=_names(values, "freeze_extra_modules"),
         bits=_bits(values.get("quantization_bit")),
         double_quantised=values.get("double_quantization") is not False,
         precision=precision,
@@ -120,6 +137,10 @@ def _stage(deepspeed: str) -> int:
     """ZeRO's stage in a choice or a file's name: ``"2"``, ``"z3_offload"``, ``"ds_z2.json"``."""
     found = re.search(r"(?:^|z|zero|stage)[_-]?([0-3])(?!\d)", deepspeed.lower())
     return int(found.group(1)) if found else 0
+
+
+def _names(values: Mapping[str, Any], name: str) -> tuple[str, ...]:
+    return tuple(part.strip() for part in str(values.get(name) or "").split(",") if part.strip())
 
 
 def _whole(values: Mapping[str, Any], name: str, default: int) -> int:

@@ -12,18 +12,22 @@ from pathlib import Path
 from typing import Any
 
 from backend.files import read_json
+from backend.planning.method import in_effect
 from backend.training import layout
 from backend.training.probing import kept_stamp, measured
 from backend.training.progress import progress_of
+from backend.training.schema import defaults
 from backend.workspace import Workspace
 
 LEAST_STEPS = 5
 """A run of fewer steps tells of its start more than of its speed."""
 
+_DEFAULTS = defaults()
 _SAME = ("model", "finetuning_type", "quantization_bit", "precision", "processes")
 _NEAR = (
     "per_device_train_batch_size", "cutoff_len", "packing", "lora_rank",
-    "disable_gradient_checkpointing", "gradient_accumulation_steps",
+    "disable_gradient_checkpointing", "gradient_accumulation_steps", "enable_liger_kernel",
+    "use_unsloth", "flash_attn", "optim", "pure_bf16", "deepspeed", "fsdp", "neat_packing",
 )  # fmt: skip
 
 
@@ -65,6 +69,7 @@ class Speeds:
 
     def of(self, values: Mapping[str, Any], *, on_gpu: bool) -> Speed | None:
         """How fast a training with these hyperparameters is; None where none was like it."""
+        values = in_effect(values)
         alike = [
             past
             for past in (*self._past(), *self._probed())
@@ -81,7 +86,14 @@ class Speeds:
         stamp = kept_stamp(self._workspace)
         if self._probes[0] != stamp:
             found = (
-                _Past("", one.when, one.devices, one.values, one.tokens_per_second, one.memory)
+                _Past(
+                    "",
+                    one.when,
+                    one.devices,
+                    in_effect(one.values),
+                    one.tokens_per_second,
+                    one.memory,
+                )
                 for one in measured(self._workspace)
             )
             self._probes = (stamp, tuple(found))
@@ -110,7 +122,7 @@ def _past_of(folder: Path) -> _Past | None:
     devices = str(launch.get("devices") or "cpu") if isinstance(launch, dict) else "cpu"
     match read_json(folder / layout.RUN):
         case {"created": str(created), "values": dict(values)}:
-            return _Past(folder.name, created, devices, values, speed)
+            return _Past(folder.name, created, devices, in_effect(values), speed)
     return None
 
 
@@ -130,6 +142,7 @@ def _nearness(past: Mapping[str, Any], values: Mapping[str, Any]) -> int:
 
 
 def _read(values: Mapping[str, Any], name: str) -> Any:
-    """A value; what is off, none or absent is the same, since fields come with later versions."""
-    value = values.get(name)
+    """A value; what is off, none or absent is the same, and a field that came with a later version
+    had its default."""
+    value = values.get(name, _DEFAULTS.get(name))
     return None if value in (None, False, "", 0, "0", "none") else value

@@ -16,7 +16,7 @@ from backend.planning.plan import Plan, Planner
 from backend.text import LANGUAGES
 from backend.training.devices import Gpu
 from backend.training.presets import list_presets, switched
-from backend.training.schema import defaults
+from backend.training.schema import FIELD, Field, defaults
 from backend.workspace import Workspace
 from tests.fakes.prepared_datasets import put_prepared, record
 
@@ -57,6 +57,11 @@ def gpu(*, free: float = 80 * GB, capability: float = 8.0) -> Gpu:
 
 def on_gpu(monkeypatch: pytest.MonkeyPatch, one: Gpu) -> None:
     monkeypatch.setattr(plan, "gpus_lately", lambda: (one,))
+
+
+def with_field(monkeypatch: pytest.MonkeyPatch, field: Field) -> None:
+    """A form that has one field more."""
+    monkeypatch.setattr(module, "FIELD", {**FIELD, field.name: field})
 
 
 def test_there_is_nothing_to_mind_in_sound_values(ready: Workspace) -> None:
@@ -195,14 +200,17 @@ def test_too_little_memory_is_met_by_fewer_rows_at_once(
     assert "memory" not in [one.kind for one in after.advice]
 
 
-def test_then_by_a_quantised_base_where_that_is_installed(
+def test_then_by_a_quantised_base_where_the_form_has_that(
     ready: Workspace, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     on_gpu(monkeypatch, gpu())
     needed = planned(ready, values()).needed
     on_gpu(monkeypatch, gpu(free=needed - 1_000_000))
     assert only(planned(ready, values())).fix is None, "nothing left to do"
-    monkeypatch.setattr(module, "is_installed", lambda name: name == "bitsandbytes")
+    with_field(monkeypatch, Field("quantization_bit", "choice", "method", choices=("none", "4")))
+    monkeypatch.setattr(module, "find_spec", lambda name: None)
+    assert only(planned(ready, values())).fix is None, "it is not installed"
+    monkeypatch.setattr(module, "find_spec", lambda name: name)
     assert dict(only(planned(ready, values())).changes) == {"quantization_bit": "4"}
 
 
@@ -226,9 +234,10 @@ def test_a_full_disk_is_met_by_fewer_checkpoints(
     assert usual is not None and usual.count == 150 and usual.fits
     full(monkeypatch, lambda: int((usual.last + 10.5 * usual.each) / disk.SPARE))
     found = only(planned(ready, values(save_steps=1)))
-    assert (found.kind, dict(found.changes)) == ("disk", {"save_total_limit": 9})
-    assert planned(ready, values(save_steps=1, save_total_limit=9)).advice == ()
+    assert (found.kind, dict(found.changes)) == ("disk", {"save_steps": 15})
     assert planned(ready, values(save_steps=15)).advice == ()
+    with_field(monkeypatch, Field("save_total_limit", "int", "saving", default=0))
+    assert dict(only(planned(ready, values(save_steps=1))).changes) == {"save_total_limit": 9}
 
 
 @pytest.mark.parametrize(

@@ -85,8 +85,9 @@ def test_parameters_come_from_the_headers_of_the_demo_model() -> None:
     assert found.shape == Shape(3, 256, 768, 4, 2, 64, 3000, tied=True)
     assert sum(one.count for one in found.linear) == found.shape.linear
     assert found.adapter(Method("lora", rank=64)) == found.shape.adapter(64)
-    # Embedding and last norm are in no block.
-    assert found.parameters - sum(found.blocks.values()) == 3000 * 256 + 256
+    # Embedding and last norm are in no layer.
+    every = found.unfrozen(Method("freeze", trained_layers=3))
+    assert found.parameters - every == 3000 * 256 + 256
 
 
 def test_an_adapter_counts_the_layers_that_get_one() -> None:
@@ -107,6 +108,11 @@ def test_freezing_trains_the_last_blocks() -> None:
     block = 4 * 4096 * 4096 + 3 * 4096 * 11008 + 2 * 4096
     assert trained_of(llama, Method("freeze", trained_layers=3)) == 3 * block
     assert trained_of(llama, Method("freeze", trained_layers=999)) == 32 * block
+    assert trained_of(llama, Method("freeze", trained_layers=-1)) == block
+    attention = Method("freeze", trained_layers=1, trained_modules=("self_attn",))
+    assert trained_of(llama, attention) == 4 * 4096 * 4096
+    output = Method("freeze", trained_layers=1, extra_modules=("lm_head",))
+    assert trained_of(llama, output) == block + 32000 * 4096
 
 
 @pytest.mark.parametrize(
