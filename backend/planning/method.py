@@ -54,7 +54,7 @@ class Method:
     dropout: bool = False
     fused_loss: bool = False
     eager: bool = False
-    optimiser: str = "adamw_torch"
+    optimiser: str = "adamw_torch_fused"
     batch: int = 1
     processes: int = 1
     stage: int = 0
@@ -113,7 +113,7 @@ def method_of(values: Mapping[str, Any], *, on_gpu: bool, processes: int) -> Met
         dropout=(values.get("lora_dropout") or 0) > 0,
         fused_loss=_on(values, "enable_liger_kernel"),
         eager=values.get("flash_attn") == "disabled",
-        optimiser=str(values.get("optim") or "adamw_torch"),
+        optimiser=str(values.get("optim") or "adamw_torch_fused"),
         batch=_whole(values, "per_device_train_batch_size", 1),
         processes=processes,
         stage=3 if fsdp else _stage(deepspeed),

@@ -233,6 +233,8 @@ def test_a_full_disk_is_met_by_fewer_checkpoints(
     usual = planned(ready, values(save_steps=1)).saved
     assert usual is not None and usual.count == 150 and usual.fits
     full(monkeypatch, lambda: int((usual.last + 10.5 * usual.each) / disk.SPARE))
+    fields = {name: one for name, one in FIELD.items() if name != "save_total_limit"}
+    monkeypatch.setattr(module, "FIELD", fields)
     found = only(planned(ready, values(save_steps=1)))
     assert (found.kind, dict(found.changes)) == ("disk", {"save_steps": 15})
     assert planned(ready, values(save_steps=15)).advice == ()
