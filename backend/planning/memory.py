@@ -43,9 +43,10 @@ once only blocks above 32 MiB, as logits are. The demo model with 1, 4, 8, 12, 1
 of 1,024 tokens held 77, 336, 661, 630, 781 and 1,197 MiB more than their tensors of 38, 153, 305,
 458, 610 and 916; with 8 rows and glibc made to return all (MALLOC_MMAP_THRESHOLD_) 32 more."""
 
-_EAGER_PEAK, _EAGER_KEPT = 12, 8
+_EAGER_PEAK, _EAGER_KEPT = 12, 6
 """Bytes for each query head and pair of tokens where attention is computed as a matrix: at the peak
-in one layer, and kept of each layer that is not computed again."""
+in one layer, and kept of each further one that is not computed again. Counted as the activations
+were: 12.25 and 6 in bfloat16, 12.5 and 4 in float32."""
 
 # Bytes of state for each trained number in float32; AdamW's two moments where a name is not here.
 # 8-bit states: Dettmers et al., arXiv:2110.02861. Adafactor keeps a row and a column of a matrix.
@@ -312,7 +313,8 @@ def _activations(
     tokens = method.batch * length
     bytes_ = tokens * per_token.peak + _copies(stock, method, trained)
     if method.eager:
-        each = _EAGER_PEAK + (0 if method.checkpointing else _EAGER_KEPT * _layers(stock, method))
+        further = 0 if method.checkpointing else _layers(stock, method) - 1
+        each = _EAGER_PEAK + _EAGER_KEPT * further
         bytes_ += tokens * length * shape.heads * each
     logits = per_token.logits > per_token.layer
     params: Params = {

@@ -26,6 +26,7 @@ from backend.training.launching import TRAINER, Launcher
 from backend.training.making import Maker
 from backend.training.metrics import finite, whole_number
 from backend.training.runs import Run, is_held, list_runs, process_of, read_run
+from backend.training.sharding import deepspeed_settings
 from backend.training.start_lock import one_at_a_time
 from backend.workspace import Workspace
 
@@ -139,6 +140,8 @@ class Prober:
             clear_leftovers(self._workspace.runs, _STAGING)
             with staging(self._workspace.runs, _STAGING) as content:
                 write_text(content / layout.CONFIG, to_yaml({**kept, "save_strategy": "no"}))
+                if "deepspeed" in kept:
+                    write_json(content / layout.DEEPSPEED, deepspeed_settings(values["deepspeed"]))
                 write_json(content / layout.PROBE, {"steps": STEPS, "warm": WARM})
                 write_json(content / layout.RUN, record)
                 content.rename(self.folder)

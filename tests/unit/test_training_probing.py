@@ -91,6 +91,16 @@ def test_the_trainers_file_neither_saves_nor_evaluates(ready: Workspace, probe: 
     assert config["output_dir"] == str(ready.runs / ".probe")
 
 
+def test_its_trainer_finds_deepspeeds_settings(
+    ready: Workspace, probe: Probe, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The file names them in the probe's own folder."""
+    monkeypatch.setattr("backend.training.schema.validation.is_installed", lambda module: True)
+    run = probe("--start-seconds", "60").start({**VALUES, "deepspeed": "2"})
+    assert Path(run.config["deepspeed"]) == run.folder / layout.DEEPSPEED
+    assert read_json(run.folder / layout.DEEPSPEED)["zero_optimization"]["stage"] == 2
+
+
 def test_a_second_press_starts_no_second_one(ready: Workspace, probe: Probe) -> None:
     prober = probe("--start-seconds", "60")
     first = prober.start(VALUES)
