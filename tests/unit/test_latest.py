@@ -54,6 +54,16 @@ def test_where_nothing_is_chosen_the_newest_is(tab: TrainingTab) -> None:
     assert not shows(tab._tick("en", request("a"), None, [], ""))
 
 
+@pytest.mark.parametrize("asked", [None, "gone"])
+def test_a_look_turns_the_page_from_a_run_that_is_not_there(
+    tab: TrainingTab, asked: str | None
+) -> None:
+    """A run that another page started or deleted: the page turns to the newest by itself."""
+    updates = tab._tick("en", request("a"), asked, [], "")
+    assert updates[0]["value"] == "two"
+    assert shows(tab._tick("en", request("a"), "two", [], ""))
+
+
 def test_a_page_that_never_got_the_answer_is_not_left_standing(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:

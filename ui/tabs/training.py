@@ -178,13 +178,20 @@ class TrainingTab:
         self, language: str, request: gr.Request, run_id: str | None, over: Sequence[str]
     ) -> list[Any]:
         """All of one run, or of the newest where none is chosen; the page turns to it."""
-        return self._drawn(language, request, run_id, over)
+        return self._turned_to(request, self._drawn(language, run_id, over))
 
     def _again(
         self, language: str, request: gr.Request, run_id: str | None, over: Sequence[str]
     ) -> list[Any]:
         """All of the run that the page has chosen, which another may have followed by now."""
-        return self._drawn(language, request, run_id, over, sent=run_id)
+        return self._turned_to(request, self._drawn(language, run_id, over, sent=run_id))
+
+    def _turned_to(self, request: gr.Request, drawn: list[Any]) -> list[Any]:
+        """The same, remembered where it turns the page to another run."""
+        picker = drawn[0]
+        if "value" in picker:
+            self._turned.turn(request, picker["value"])
+        return drawn
 
     def _pick(
         self, language: str, request: gr.Request, run_id: str | None, over: Sequence[str]
@@ -195,7 +202,6 @@ class TrainingTab:
     def _drawn(
         self,
         language: str,
-        request: gr.Request,
         run_id: str | None,
         over: Sequence[str],
         doubt: Doubt | None = None,
@@ -204,8 +210,6 @@ class TrainingTab:
     ) -> list[Any]:
         runs = list_runs(self._services.workspace)
         chosen = next((one for one in runs if one.id == run_id), runs[0] if runs else None)
-        if (chosen.id if chosen else None) != sent:
-            self._turned.turn(request, chosen.id if chosen else None)
         choices = [(f"{one.id} · {state_words(one, language)}", one.id) for one in runs]
         status = status_card(chosen, language) if chosen else empty(language, "training.empty")
         can_chat = chosen is not None and any(one.complete for one in chosen.checkpoints())
@@ -237,27 +241,17 @@ class TrainingTab:
 
         Time goes on without it: while a trainer lives its status is drawn at each tick.
         """
-        updates = self._moved(language, request, run_id, over, seen)
-        # Not over a run that was started or chosen after the page had sent this.
-        left = self._turned.has_left(request, run_id)
-        return [gr.skip()] * len(self._shown) if left else updates
-
-    def _moved(
-        self,
-        language: str,
-        request: gr.Request,
-        run_id: str | None,
-        over: Sequence[str],
-        seen: str,
-    ) -> list[Any]:
         runs = list_runs(self._services.workspace)
         chosen = next((one for one in runs if one.id == run_id), None)
+        drawn: list[Any] = [gr.skip()] * len(self._shown)
         if stamp(runs, chosen) != seen:
-            return self._again(language, request, run_id, over)
-        updates: list[Any] = [gr.skip()] * len(self._shown)
-        if chosen is not None and chosen.state.active:
-            updates[self._shown.index(self.status)] = status_card(chosen, language)
-        return updates
+            drawn = self._drawn(language, run_id, over, sent=run_id)
+        elif chosen is not None and chosen.state.active:
+            drawn[self._shown.index(self.status)] = status_card(chosen, language)
+        # Not over a run that was started or chosen after the page had sent this.
+        if self._turned.has_left(request, run_id):
+            return [gr.skip()] * len(self._shown)
+        return self._turned_to(request, drawn)
 
     def _start(
         self, language: str, request: gr.Request, over: Sequence[str], *entered: Any
@@ -312,7 +306,8 @@ class TrainingTab:
         event: gr.EventData,
     ) -> list[Any]:
         asked = self.checkpoints.act(run_id, doubt, event)
-        return self._drawn(language, request, run_id, over, asked, sent=run_id)
+        drawn = self._drawn(language, run_id, over, asked, sent=run_id)
+        return self._turned_to(request, drawn)
 
     def _press_row(
         self,
