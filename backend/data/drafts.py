@@ -15,12 +15,11 @@ from hashlib import blake2b
 from pathlib import Path
 from typing import Any
 
-from filelock import FileLock, Timeout
-
 from backend.data.decisions import Decisions
 from backend.data.meaning.mapping import ColumnMap
 from backend.errors import DataError
 from backend.files import read_json, write_json
+from backend.locks import held
 from backend.workspace import Workspace
 
 _LOCK_SECONDS = 10.0
@@ -130,15 +129,9 @@ def changing_drafts(workspace: Workspace) -> Iterator[None]:
     """
     home = workspace.datasets / "drafts"
     home.mkdir(exist_ok=True)
-    lock = FileLock(home / ".lock", thread_local=False)
-    try:
-        lock.acquire(timeout=_LOCK_SECONDS)
-    except Timeout as error:
-        raise DataError("data.errors.task_busy") from error
-    try:
+    busy = DataError("data.errors.task_busy")
+    with held(home / ".lock", seconds=_LOCK_SECONDS, busy=busy):
         yield
-    finally:
-        lock.release()
 
 
 def draft_age(workspace: Workspace, source_id: str) -> float:

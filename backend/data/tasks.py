@@ -26,10 +26,9 @@ from enum import StrEnum
 from pathlib import Path
 from typing import Any
 
-from filelock import FileLock, Timeout
-
 from backend.errors import DataError, MedTuneError
 from backend.files import read_json, write_json
+from backend.locks import held
 from backend.problems import Problem
 from backend.processes import ProcessId, end_group
 from backend.text import LANGUAGES
@@ -189,15 +188,9 @@ def _known(key: str, params: Mapping[str, Any]) -> Problem:
 @contextmanager
 def _changing(folder: Path) -> Iterator[None]:
     """Held while a task is started or ended: a double click or a second page waits for it."""
-    lock = FileLock(folder.with_name(f".{folder.name}.lock"), thread_local=False)
-    try:
-        lock.acquire(timeout=_LOCK_SECONDS)
-    except Timeout as error:
-        raise DataError("data.errors.task_busy") from error
-    try:
+    lock = folder.with_name(f".{folder.name}.lock")
+    with held(lock, seconds=_LOCK_SECONDS, busy=DataError("data.errors.task_busy")):
         yield
-    finally:
-        lock.release()
 
 
 # --- In the process that works ------------------------------------------------------------------

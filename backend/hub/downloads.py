@@ -17,8 +17,6 @@ from dataclasses import asdict, replace
 from datetime import UTC, datetime
 from pathlib import Path
 
-from filelock import FileLock, Timeout
-
 from backend.errors import DownloadError
 from backend.files import write_json
 from backend.hub import jobs
@@ -29,6 +27,7 @@ from backend.hub.plan import Plan, is_pickle, plan_of
 from backend.hub.repository import Repository
 from backend.hub.room import room_of
 from backend.hub.settings import HubSettings
+from backend.locks import held
 from backend.processes import ProcessId, end_group
 from backend.workspace import Workspace
 
@@ -256,15 +255,9 @@ class Downloads:
     def _changing(self) -> Iterator[None]:
         """Held while a download is changed: a double click or a second dashboard waits for it."""
         self._workspace.check_writable()
-        lock = FileLock(self._workspace.downloads / ".lock", thread_local=False)
-        try:
-            lock.acquire(timeout=_LOCK_SECONDS)
-        except Timeout as error:
-            raise DownloadError("hub.errors.busy") from error
-        try:
+        lock = self._workspace.downloads / ".lock"
+        with held(lock, seconds=_LOCK_SECONDS, busy=DownloadError("hub.errors.busy")):
             yield
-        finally:
-            lock.release()
 
 
 def _delete(folder: Path) -> None:

@@ -5,9 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-from filelock import FileLock, Timeout
-
 from backend.errors import RunError
+from backend.locks import held
 from backend.workspace import Workspace
 
 _SECONDS = 20.0
@@ -20,12 +19,6 @@ def one_at_a_time(workspace: Workspace) -> Iterator[None]:
     Raises:
         RunError: another process holds it for too long.
     """
-    lock = FileLock(workspace.runs / ".start.lock", thread_local=False)
-    try:
-        lock.acquire(timeout=_SECONDS)
-    except Timeout as error:
-        raise RunError("training.errors.start_busy") from error
-    try:
+    busy = RunError("training.errors.start_busy")
+    with held(workspace.runs / ".start.lock", seconds=_SECONDS, busy=busy):
         yield
-    finally:
-        lock.release()
