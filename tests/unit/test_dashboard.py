@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import inspect
+
 from backend.services import Services
 from backend.text import LANGUAGES
 from backend.workspace import Workspace
@@ -18,3 +20,23 @@ def test_every_event_sends_what_its_callback_takes(workspace: Workspace) -> None
             assert len(page.fns) > 100
     finally:
         services.close()
+
+
+def test_no_event_loses_what_it_carries(workspace: Workspace) -> None:
+    """The cutoff line went back to where it was let go first: Gradio sends the first event's data
+    again where the last one should be."""
+    services = Services.of(workspace)
+    try:
+        page = build_dashboard(services, language="en")
+    finally:
+        services.close()
+    carrying = [event for event in page.fns.values() if _takes_event_data(event.fn)]
+    assert len(carrying) > 10
+    assert {event.name for event in carrying if event.trigger_mode != "multiple"} == set()
+
+
+def _takes_event_data(callback: object) -> bool:
+    if not callable(callback):
+        return False
+    taken = inspect.signature(callback).parameters.values()
+    return any("EventData" in str(one.annotation) for one in taken)

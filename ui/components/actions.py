@@ -10,7 +10,7 @@ import gradio as gr
 from backend.text import ASSETS
 from ui.errors import told
 from ui.html import Safe, element
-from ui.wiring import PRIVATE
+from ui.wiring import CARRYING
 
 
 def action_slot(elem_id: str) -> gr.HTML:
@@ -36,9 +36,7 @@ def on_press(
     ``act`` takes the inputs, the first of which is the language, and ``event: gr.EventData``, which
     ``pressed`` reads. Returns the event, for what follows it.
     """
-    # All buttons of a slot share one event. "once", Gradio's default, is made against double
-    # clicks: it would forget a press on one card while that on another is being dealt with.
-    return slot.click(told(act), inputs, outputs, trigger_mode="multiple", **{**PRIVATE, **options})
+    return slot.click(told(act), inputs, outputs, **{**CARRYING, **options})
 
 
 def action_button(words: str, action: str, target: str, *, tone: str = "", **more: object) -> Safe:

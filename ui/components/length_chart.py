@@ -19,7 +19,7 @@ from backend.data.tokens.cutoff import Steps
 from backend.text import text
 from ui.components.live_chart import chart_script
 from ui.errors import told
-from ui.wiring import PRIVATE
+from ui.wiring import CARRYING
 
 Lengths = Sequence[int] | NDArray[Any]
 """One whole number for each row."""
@@ -101,8 +101,7 @@ class LengthChart:
         ``act`` takes the inputs, the first of which is the language, and ``event: gr.EventData``,
         which ``cutoff_of`` reads.
         """
-        settings = {"trigger_mode": "always_last", **PRIVATE, **options}
-        self.component.release(told(act), inputs, outputs, **settings)
+        self.component.release(told(act), inputs, outputs, **{**CARRYING, **options})
 
 
 def build_length_chart(language: str, *, elem_id: str = "data-lengths") -> LengthChart:

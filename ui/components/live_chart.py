@@ -23,7 +23,7 @@ import gradio as gr
 from backend.text import ASSETS, text
 from ui.components.live_chart_question import question_of
 from ui.errors import told
-from ui.wiring import PRIVATE
+from ui.wiring import CARRYING
 
 if TYPE_CHECKING:
     from backend.training.curves import Curves
@@ -129,7 +129,7 @@ class LiveChart:
         ``act`` takes the inputs, the first of which is the language, and ``event: gr.EventData``,
         which ``checkpoint_of`` reads. The result can be chained with ``then``.
         """
-        return self.component.click(told(act), inputs, outputs, **{**PRIVATE, **options})
+        return self.component.click(told(act), inputs, outputs, **{**CARRYING, **options})
 
 
 def build_live_chart(read: Read, *, language: str = "en", every: float = 0.5) -> LiveChart:
