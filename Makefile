@@ -5,6 +5,8 @@
 #   make test ARGS="-m slow"     the long repeats that a plain `make test` leaves out
 
 PYTHON := .venv/bin/python
+# Containers often set it. Each of the many processes of a test run would compile this repository anew.
+unexport PYTHONDONTWRITEBYTECODE
 ARGS ?=
 
 .PHONY: help run test lint format bench screenshots lock clean

@@ -135,8 +135,11 @@ install_packages() {
     use_mirror_of_pip
     say "installing $(grep -c '^[a-z0-9].*==' $lock) packages of $lock into $venv" \
         "(5 GB on Linux, most of it torch with CUDA: minutes on a fast line, and only this once)"
+    # Compiled here as pip does: where PYTHONDONTWRITEBYTECODE is set, as in many containers, each start
+    # of a trainer or an engine would compile torch and transformers anew, which doubles it.
     UV_HTTP_TIMEOUT=${UV_HTTP_TIMEOUT:-120} \
-        "$venv/bin/uv" pip sync --quiet --python "$venv/bin/python" --require-hashes "$lock" ||
+        "$venv/bin/uv" pip sync --quiet --compile-bytecode --python "$venv/bin/python" \
+        --require-hashes "$lock" ||
         die "the packages could not be installed; the lines above say why. Run make again to go on:" \
             "what was fetched is kept."
     rm -f "$stamps/requirements-dev.lock"

@@ -8,7 +8,7 @@ from __future__ import annotations
 import os
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Any, Literal, NamedTuple
 
 from backend.problems import Problem
 
@@ -29,9 +29,9 @@ BROKEN_LIMIT = 100
 """So many bad rows one after another, and the rest of the file counts as one."""
 
 
-@dataclass(frozen=True)
-class Row:
-    """One row of a file.
+class Row(NamedTuple):
+    """One row of a file. A named tuple, since a file has many: three times as fast to make as a
+    frozen dataclass.
 
     Attributes:
         number: Its place in the file, from 1. Blank lines don't count.
