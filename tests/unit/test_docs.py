@@ -18,6 +18,7 @@ from urllib.parse import unquote
 import pytest
 
 from app import parser
+from backend.data.checks.registry import CHECKS
 from backend.text import LANGUAGES, catalogue
 from tests.conftest import ROOT
 
@@ -226,6 +227,16 @@ def test_python_files_that_are_named_exist(path: Path) -> None:
     there = [f"/{one}" for one in [*ours, *llamafactory_files()]]
     named = {word for one in code(read(path)) for word in PYTHON_FILE.findall(one)}
     assert [one for one in named if not any(found.endswith(f"/{one}") for found in there)] == []
+
+
+def test_numbers_that_are_named_are_those_of_the_code() -> None:
+    said = {"en": f"{len(CHECKS)} checks", "zh": f"{len(CHECKS)} 项"}
+    version = re.search(r"llamafactory==([\d.]+)", read(ROOT / "requirements.txt"))
+    assert version
+    for language in LANGUAGES:
+        assert said[language] in read(READMES[language])
+        assert said[language] in read(GUIDE / language / "data.md")
+        assert version[1] in read(READMES[language])
 
 
 def test_troubleshooting_answers_what_is_asked_most() -> None:
