@@ -2,22 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from typing import Any
 
 import gradio as gr
 
 from backend.errors import MedTuneError
-from backend.files import read_json
 from backend.services import Services
 from backend.text import text
-from backend.training import layout
 from backend.training.notes import read_note, write_note
 from backend.training.overview import differences
 from backend.training.runs import Run, find_run, list_runs
 from ui.components.difference_table import difference_table
+from ui.components.run_record import record_view
 from ui.components.slot import slot
-from ui.html import Safe, element, empty, join, table
+from ui.html import Safe, element, empty
 from ui.i18n import Words
 
 
@@ -90,31 +88,3 @@ class RunAbout:
         run = find_run(self._services.workspace, run_id or "")
         self._services.workspace.check_writable()
         write_note(run.folder, tags or "", note or "")
-
-
-def record_view(run: Run, language: str) -> Safe:
-    """``record.json``: all that the result depends on besides the configuration."""
-    record = read_json(run.folder / layout.RECORD)
-    title = element("h3", text(language, "training.about.record", run=run.id))
-    if not isinstance(record, dict):
-        return join(
-            [title, element("p", text(language, "training.about.no_record"), cls="mt-quiet")]
-        )
-    rows = [[element("code", name), _said(value)] for name, value in _flat(record)]
-    headers = [text(language, "training.about.setting"), text(language, "training.about.value")]
-    return join([title, table(headers, rows, numeric=frozenset())])
-
-
-def _flat(record: Mapping[str, Any], before: str = "") -> list[tuple[str, Any]]:
-    rows: list[tuple[str, Any]] = []
-    for name, value in record.items():
-        if isinstance(value, Mapping):
-            rows += _flat(value, f"{before}{name}.")
-        else:
-            rows.append((before + name, value))
-    return rows
-
-
-def _said(value: Any) -> Safe:
-    words = ", ".join(map(str, value)) if isinstance(value, list) else value
-    return element("span", "–" if words is None or words == "" else words, cls="mt-name")
