@@ -218,11 +218,11 @@ def asked_alike(columns: Sequence[Column]) -> list[Column]:
 
 def _new_conversation(engine: Engine) -> Conversation:
     return Conversation(
-        model=str(engine.model_path),
         columns=[
             SavedColumn(
                 key=column.key,
                 label=column.key,
+                model=str(engine.model_path),
                 template=column.template,
                 fingerprint=_mark(engine, column.key) or "",
             )
@@ -244,7 +244,7 @@ def _is_of(conversation: Conversation, engine: Engine) -> bool:
     said = [(column.key, column.fingerprint) for column in conversation.columns]
     loaded = [(column.key, _mark(engine, column.key)) for column in engine.columns]
     return (
-        conversation.model == str(engine.model_path)
+        all(column.model == str(engine.model_path) for column in conversation.columns)
         and len(said) == len(loaded)
         and all(
             key == other and (not mark or not known or mark == known)

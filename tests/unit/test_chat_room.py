@@ -180,7 +180,7 @@ def test_a_column_that_another_page_removed_says_so(workspace: Workspace) -> Non
 def test_what_can_not_be_asked(workspace: Workspace, question: str, loaded: bool, key: str) -> None:
     room = room_with(workspace, FakeEngine() if loaded else None)
     with pytest.raises(EngineError) as caught:
-        next(room.ask("page", Conversation("demo"), question, Settings.greedy()))
+        next(room.ask("page", Conversation(), question, Settings.greedy()))
     assert caught.value.key == f"chat.errors.{key}"
     assert room.conversation() is None or loaded
     assert list_conversations(workspace) == []
