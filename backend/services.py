@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 
 from backend.chat.engines import EngineManager
+from backend.chat.remotes import Remotes
+from backend.chat.remotes import default_file as servers_file
 from backend.data.desk import Desk
 from backend.data.tokens.inspector import Inspector
 from backend.data.tokens.measuring import Measuring
@@ -41,6 +43,7 @@ class Services:
     acceptance: Acceptance
     prober: Prober
     engines: EngineManager
+    remotes: Remotes
     read_only: bool = False
     sole: Sole | None = None
     pump: Pump | None = None
@@ -75,14 +78,16 @@ class Services:
             acceptance=Acceptance(workspace),
             prober=Prober(workspace),
             engines=EngineManager(workspace),
+            remotes=Remotes(servers_file()),
         )
 
     def loaded_models(self) -> list[str]:
         """Ids of the models that a chat engine of this dashboard holds."""
-        engine = self.engines.current()
-        if engine is None or not engine.usable:
+        engines = [engine for engine in self.engines.engines if engine.usable]
+        if not engines:
             return []
-        return [model.id for model in list_models(self.workspace) if engine.holds(model.path)]
+        models = list_models(self.workspace)
+        return [one.id for one in models if any(engine.holds(one.path) for engine in engines)]
 
     def close(self) -> None:
         """End what must not outlive the dashboard. Trainers, downloads and tasks go on."""

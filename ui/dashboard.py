@@ -130,15 +130,20 @@ def _wire_ways(rooms: Rooms, language: gr.Radio) -> None:
     for event, done in ((form.checked, form.ready), (form.sweep.started, form.sweep.queued)):
         event.then(lambda yes: _go("training") if yes else gr.skip(), done, rooms.frame, **PRIVATE)
     # First choose, then go: coming to the tab shows what is chosen, and must not undo it.
-    training.chat_about.click(lambda: False, None, chat.chosen, **PRIVATE).then(
-        told(chat.choose_run),
+    choice = chat.choice
+    training.chat_about.click(lambda: False, None, choice.chosen, **PRIVATE).then(
+        told(choice.choose_run),
         [language, training.run],
-        [chat.base, chat.columns, chat.chosen],
+        [choice.columns, choice.chosen],
         **PRIVATE,
-    ).then(lambda chosen: _go("chat") if chosen else gr.skip(), chat.chosen, rooms.frame, **PRIVATE)
+    ).then(
+        lambda chosen: _go("chat") if chosen else gr.skip(), choice.chosen, rooms.frame, **PRIVATE
+    )
     training.curves.on_checkpoint(
-        chat.choose_checkpoint, [language], [chat.base, chat.columns, chat.chosen]
-    ).then(lambda chosen: _go("chat") if chosen else gr.skip(), chat.chosen, rooms.frame, **PRIVATE)
+        choice.choose_checkpoint, [language], [choice.columns, choice.chosen]
+    ).then(
+        lambda chosen: _go("chat") if chosen else gr.skip(), choice.chosen, rooms.frame, **PRIVATE
+    )
     way = training.verdict.way
     way.change(
         lambda tab: _go(tab) if tab in TABS else gr.skip(), way, rooms.frame, **PRIVATE

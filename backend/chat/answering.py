@@ -37,6 +37,7 @@ class Target:
         model: Name of the model there.
         headers: Sent with each request; never shown.
         fingerprint: What the server must say that it answers with; None where it is not known.
+        server: Name of a server that is not MedTune's own engine, for its sentences; else empty.
         lost: Says why the connection broke, for instance that the process is dead.
         refused: Set where the column can't be asked at all.
     """
@@ -45,6 +46,7 @@ class Target:
     model: str
     headers: Mapping[str, str] = field(default_factory=dict, repr=False)
     fingerprint: str | None = None
+    server: str = ""
     lost: Callable[[], EngineError | None] = lambda: None
     refused: EngineError | None = None
 
@@ -71,6 +73,7 @@ class ColumnTask:
         self._reasoned: float | None = None
         self._tokens = 0
         self._prompt_tokens = 0
+        self._reasoning_tokens = 0
         self._apart = self._apart_closed = False
         self._finish: Reason | None = None
 
@@ -105,8 +108,7 @@ class ColumnTask:
             "model": self._target.model,
             "messages": [{"role": m["role"], "content": m["content"]} for m in self._messages],
             "stream": True,
-            "stream_options": {"include_usage": True, "continuous_usage_stats": True},
-            **self._settings.body(),
+            **self._options(),
         }
         async with client.stream(
             "POST",
@@ -115,34 +117,52 @@ class ColumnTask:
             headers={**self._target.headers, "Content-Type": "application/json"},
         ) as response:
             if response.status_code != 200:
-                raise refusal(response.status_code, await response.aread())
-            ended = False
+                raise refusal(response.status_code, await response.aread(), self._target.server)
+            ended = spoke = False
             async for line in response.aiter_lines():
                 if line.startswith("data:"):
+                    spoke = True
                     ended = self._take(line[5:].strip()) or ended
             if not ended and self._finish is None:
+                if not spoke:
+                    raise EngineError("engine.errors.nonsense")
                 raise httpx.RemoteProtocolError("the stream ended early")
+
+    def _options(self) -> dict[str, Any]:
+        usage: dict[str, Any] = {"include_usage": True}
+        if self._target.server:
+            return {"stream_options": usage, **self._settings.plain_body()}
+        usage["continuous_usage_stats"] = True
+        return {"stream_options": usage, **self._settings.body()}
 
     def _take(self, data: str) -> bool:
         """One event of the stream; True for the last."""
         if data == "[DONE]":
             return True
         chunk = _json_value(data)
-        if "error" in chunk:
-            raise refusal(500, data.encode())
+        if chunk.get("error"):
+            raise refusal(500, data.encode(), self._target.server)
         self._prove(chunk)
-        usage = chunk.get("usage") or {}
-        self._tokens = usage.get("completion_tokens", self._tokens)
-        self._prompt_tokens = usage.get("prompt_tokens", self._prompt_tokens)
-        for choice in chunk.get("choices") or []:
+        usage, choices = chunk.get("usage") or {}, chunk.get("choices") or []
+        if not isinstance(usage, dict) or not isinstance(choices, list):
+            raise EngineError("engine.errors.nonsense")
+        self._tokens = _count(usage.get("completion_tokens"), self._tokens)
+        self._prompt_tokens = _count(usage.get("prompt_tokens"), self._prompt_tokens)
+        for choice in choices:
+            if not isinstance(choice, dict):
+                raise EngineError("engine.errors.nonsense")
             self._take_choice(choice, counted=bool(usage))
         return False
 
     def _take_choice(self, choice: Mapping[str, Any], *, counted: bool) -> None:
         delta = choice.get("delta") or {}
+        if not isinstance(delta, dict):
+            raise EngineError("engine.errors.nonsense")
         content = delta.get("content") or ""
         # Servers with a reasoning parser of their own send the reasoning apart.
         apart = delta.get("reasoning_content") or delta.get("reasoning") or ""
+        if not isinstance(content, str) or not isinstance(apart, str):
+            raise EngineError("engine.errors.nonsense")
         if (content or apart) and not counted:
             self._tokens += 1
         finish = choice.get("finish_reason")
@@ -169,9 +189,22 @@ class ColumnTask:
         self._apart = self._apart or bool(apart)
         closed = self._closed(answering=bool(text))
         self._first = self._first or time.monotonic()
+        if closed is not None and self._reasoned is None:
+            self._reasoning_tokens = self._tokens
         if closed and self._reasoned is None:
             self._reasoned = time.monotonic()
-        self._emit(Delta(self.key, reasoning, text, content, self._tokens, moved, closed))
+        self._emit(
+            Delta(
+                self.key,
+                reasoning,
+                text,
+                content,
+                self._tokens,
+                moved,
+                closed,
+                self._reasoning_tokens,
+            )
+        )
 
     def _closed(self, *, answering: bool) -> bool | None:
         """Whether the reasoning has ended, also where the server told the two apart itself."""
@@ -218,13 +251,23 @@ class ColumnTask:
         cause = await asyncio.to_thread(self._target.lost)
         if cause is not None:
             return cause
+        reason = str(error) or type(error).__name__
+        server = self._target.server
+        if isinstance(error, httpx.ConnectError | httpx.ConnectTimeout) and server:
+            return EngineError("engine.errors.server_away", server=server, reason=reason)
         if isinstance(error, httpx.TimeoutException):
             return EngineError("engine.errors.silent")
-        return EngineError("engine.errors.connection", reason=str(error) or type(error).__name__)
+        if server:
+            return EngineError("engine.errors.server_stopped", server=server, reason=reason)
+        return EngineError("engine.errors.connection", reason=reason)
 
 
-def refusal(status: int, content: bytes) -> EngineError:
-    """The sentence for a refused request: the engine names its own, others' words are quoted."""
+def refusal(status: int, content: bytes, server: str = "") -> EngineError:
+    """The sentence for a refused request: the engine names its own, others' words are quoted.
+
+    Args:
+        server: Name of a server that is not MedTune's own engine.
+    """
     try:
         error = _json_value(content).get("error")
     except EngineError:
@@ -235,7 +278,14 @@ def refusal(status: int, content: bytes) -> EngineError:
     if isinstance(key, str) and key in catalogue("en") and isinstance(params, dict):
         return EngineError(key, **params)
     reason = detail.get("message") or error or content[:200].decode("utf-8", "replace")
-    return EngineError("engine.errors.refused", status=status, reason=str(reason)[:500])
+    said = {"status": status, "reason": str(reason)[:500]}
+    if status in (401, 403) and server:
+        return EngineError("engine.errors.key_refused", server=server, **said)
+    return EngineError("engine.errors.refused", **said)
+
+
+def _count(value: object, known: int) -> int:
+    return value if isinstance(value, int) and not isinstance(value, bool) else known
 
 
 def _json_bytes(body: Mapping[str, Any]) -> bytes:

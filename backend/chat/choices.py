@@ -1,11 +1,10 @@
-"""What can answer: the base models, and for each the checkpoints of every run on it."""
+"""The weights that an engine can load first, and the checkpoints of a run that are worth asking."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
 
-from backend.chat.columns import BASE, Column
 from backend.data.registry import examples, find_prepared
 from backend.errors import EngineError, MedTuneError
 from backend.library.models import list_models
@@ -21,11 +20,13 @@ FALLBACK_TEMPLATE = "default"
 
 @dataclass(frozen=True)
 class Base:
-    """Weights that an engine can load: a model, or a fully fine-tuned checkpoint."""
+    """Weights that an engine can load: a model, or a fully fine-tuned checkpoint of a run."""
 
     id: str
     path: Path
     template: str
+    run: Run | None = None
+    checkpoint: Checkpoint | None = None
 
 
 def bases(workspace: Workspace) -> list[Base]:
@@ -36,31 +37,12 @@ def bases(workspace: Workspace) -> list[Base]:
         if model.ready
     ]
     full = [
-        Base(_key(run, checkpoint), checkpoint.path, _template(run))
+        Base(key_of(run, checkpoint), checkpoint.path, template_of(run), run, checkpoint)
         for run in list_runs(workspace)
-        if not _is_lora(run)
+        if not is_lora(run)
         for checkpoint in distinct(run)
     ]
     return models + full
-
-
-def find_base(workspace: Workspace, base_id: str) -> Base:
-    """Raises EngineError: there is no such base, or it isn't ready."""
-    for base in bases(workspace):
-        if base.id == base_id:
-            return base
-    raise EngineError("chat.errors.base_missing", name=base_id)
-
-
-def columns(workspace: Workspace, base: Base) -> list[Column]:
-    """The base itself, then every distinct checkpoint trained on it, newest run first."""
-    adapters = [
-        Column(key=_key(run, checkpoint), adapter_path=checkpoint.path, template=_template(run))
-        for run in list_runs(workspace)
-        if _is_lora(run) and _is_base(base, run)
-        for checkpoint in distinct(run)
-    ]
-    return [Column(key=BASE, adapter_path=None, template=base.template), *adapters]
 
 
 def distinct(run: Run) -> list[Checkpoint]:
@@ -72,20 +54,24 @@ def distinct(run: Run) -> list[Checkpoint]:
     return [by_step[step] for step in sorted(by_step)]
 
 
-def base_of(workspace: Workspace, run: Run) -> Base:
-    """The base on which a run's checkpoints are loaded: a full one is its own.
+def keys_to_compare(workspace: Workspace, run: Run, checkpoint: str | None = None) -> list[str]:
+    """What shows most of what a run has changed: its base, its first and its last checkpoint.
+
+    Args:
+        checkpoint: This one in place of the first and the last.
 
     Raises:
-        EngineError: it is gone, or the run has no complete checkpoint yet.
+        EngineError: the base is gone, or the run has no complete checkpoint yet.
     """
-    if _is_lora(run):
-        found = [base for base in bases(workspace) if _is_base(base, run) and distinct(run)]
-    else:
-        mine = {_key(run, checkpoint) for checkpoint in distinct(run)[-1:]}
-        found = [base for base in bases(workspace) if base.id in mine]
-    if not found:
+    mine = distinct(run)
+    base = next((one for one in bases(workspace) if not one.run and is_base(one, run)), None)
+    if not mine or (base is None and is_lora(run)):
         raise EngineError("chat.errors.base_gone", run=run.id)
-    return found[0]
+    named = [one for one in mine if one.name == checkpoint] if checkpoint else [mine[0], mine[-1]]
+    keys = [key_of(run, one) for one in named]
+    # A full checkpoint is as large as its base: beside it a second engine would be needed.
+    first = [f"base:{base.id}"] if base and is_lora(run) else []
+    return list(dict.fromkeys([*first, *(keys if first else keys[-1:])]))
 
 
 def training_questions(workspace: Workspace, run_id: str) -> list[str]:
@@ -100,11 +86,12 @@ def training_questions(workspace: Workspace, run_id: str) -> list[str]:
     return [row["instruction"] for row in examples(prepared, min(rows, SHOWN_QUESTIONS))]
 
 
-def _key(run: Run, checkpoint: Checkpoint) -> str:
+def key_of(run: Run, checkpoint: Checkpoint) -> str:
+    """The name by which a checkpoint is asked: "run/checkpoint-20"."""
     return f"{run.id}/{checkpoint.name}"
 
 
-def _is_base(base: Base, run: Run) -> bool:
+def is_base(base: Base, run: Run) -> bool:
     """Whether a run was trained on a base, also after the workspace or the checkout has moved."""
     trained_on = Path(str(run.config.get("model_name_or_path")))
     if trained_on.exists():
@@ -112,9 +99,11 @@ def _is_base(base: Base, run: Run) -> bool:
     return base.id == run.values.get("model")
 
 
-def _template(run: Run) -> str:
+def template_of(run: Run) -> str:
+    """The chat template with which a run was trained."""
     return str(run.config.get("template") or FALLBACK_TEMPLATE)
 
 
-def _is_lora(run: Run) -> bool:
+def is_lora(run: Run) -> bool:
+    """Whether a run's checkpoints are adapters on its base."""
     return run.config.get("finetuning_type") == "lora"

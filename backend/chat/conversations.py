@@ -134,13 +134,12 @@ def load(workspace: Workspace, conversation_id: str) -> Conversation:
     return conversation
 
 
-def list_conversations(workspace: Workspace) -> list[Conversation]:
-    """All that can be read, newest first. A damaged file is left where it is."""
-    found = (
-        _parse(workspace, read_json(path), path.stem) for path in workspace.chats.glob("*.json")
-    )
-    readable = [conversation for conversation in found if conversation is not None]
-    return sorted(readable, key=lambda c: (c.created, c.id), reverse=True)
+def read_conversation(workspace: Workspace, path: Path) -> Conversation | None:
+    """The conversation in a file; None where it is none, or damaged. The file is left as it is."""
+    try:
+        return _parse(workspace, read_json(path), path.stem)
+    except OSError:
+        return None
 
 
 def delete(workspace: Workspace, conversation_id: str) -> None:

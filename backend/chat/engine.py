@@ -27,8 +27,15 @@ _LOAD_TIMEOUT = httpx.Timeout(10, read=300)
 class Engine:
     """One engine and the columns that it holds. ``start`` makes it; it loads in the background."""
 
-    def __init__(self, process: EngineProcess, model_path: Path, columns: Sequence[Column]) -> None:
+    def __init__(
+        self,
+        process: EngineProcess,
+        model_path: Path,
+        columns: Sequence[Column],
+        log: Path = Path(),
+    ) -> None:
         self.model_path = model_path
+        self.log = log
         self.base_mark = base_mark(model_path)
         self._process = process
         self._begun = time.monotonic()
@@ -47,7 +54,7 @@ class Engine:
         Raises:
             EngineError: the process can't be started.
         """
-        return cls(EngineProcess.start(model_path, log=log), model_path, columns)
+        return cls(EngineProcess.start(model_path, log=log), model_path, columns, log)
 
     def __repr__(self) -> str:
         return f"Engine({self.model_path.name!r}, {self.loading.state})"

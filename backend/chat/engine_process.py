@@ -63,7 +63,7 @@ class EngineProcess:
                     start_new_session=True,
                 )
         except OSError as error:
-            raise EngineError("engine.errors.start_failed", reason=error) from error
+            raise EngineError("engine.errors.start_failed", reason=error, log=log.name) from error
         assert process.stdin is not None
         with contextlib.suppress(OSError):  # It died already: wait_listening says so.
             process.stdin.write(order + b"\n")
@@ -157,7 +157,7 @@ class EngineProcess:
             return EngineError("engine.errors.unloaded")
         if self._process.returncode in _KILLED:
             return EngineError("engine.errors.killed_loading")
-        return EngineError("engine.errors.start_failed", reason=self._reason())
+        return EngineError("engine.errors.start_failed", reason=self._reason(), log=self._log.name)
 
     def _reason(self) -> str:
         """The last line of the log that says something, or else the exit status."""

@@ -31,42 +31,68 @@ __all__ = [
 
 
 class EngineManager:
-    """The engine of a dashboard: at most one at a time."""
+    """The engines of a dashboard: one for each base. Safe among threads."""
 
     def __init__(self, workspace: Workspace) -> None:
         self._workspace = workspace
         self._lock = threading.Lock()
-        self._engine: Engine | None = None
+        self._engines: dict[Path, Engine] = {}
+
+    @property
+    def engines(self) -> list[Engine]:
+        """All that were loaded, the oldest first, also those that have died; none after unload."""
+        with self._lock:
+            return list(self._engines.values())
+
+    def get(self, model_path: Path) -> Engine | None:
+        """The engine of the base in a folder, also when it has died."""
+        with self._lock:
+            return self._engines.get(model_path)
+
+    def is_usable(self, model_path: Path) -> bool:
+        """Whether the base that lies in a folder now is held, or about to be."""
+        engine = self.get(model_path)
+        return engine is not None and engine.usable and engine.holds(model_path)
 
     def load(self, model_path: Path, columns: Sequence[Column]) -> Engine:
         """An engine of ``model_path`` that holds ``columns``, or is about to: see its ``loading``.
 
-        On the base that is loaded only adapters are added and removed; an engine of another base
-        is ended first.
+        On a base that is loaded only adapters are added and removed. Engines of other bases are
+        left as they are.
 
         Raises:
             EngineError: the process can't be started.
         """
         with self._lock:
-            engine = self._engine
+            engine = self._engines.get(model_path)
             if engine is not None and engine.usable and engine.holds(model_path):
                 engine.show(columns)
                 return engine
             if engine is not None:
+                del self._engines[model_path]
                 engine.unload()
-            log = self._workspace.cache / "engine.log"
-            self._engine = Engine.start(model_path, columns, log=log)
-            return self._engine
+            engine = Engine.start(model_path, columns, log=self._free_log())
+            self._engines[model_path] = engine
+            return engine
 
-    def current(self) -> Engine | None:
-        """The engine that was loaded last, also when it has died; None after ``unload``."""
-        return self._engine
-
-    def unload(self) -> int:
-        """End the engine. The result is the memory that came back, in bytes."""
+    def unload(self, model_path: Path | None = None) -> int:
+        """End one engine, or all. The result is the memory that they held, in bytes."""
         with self._lock:
-            engine, self._engine = self._engine, None
-            return engine.unload() if engine is not None else 0
+            paths = list(self._engines) if model_path is None else [model_path]
+            ended = [self._engines.pop(path) for path in paths if path in self._engines]
+        return sum(engine.unload() for engine in ended)
+
+    def _free_log(self) -> Path:
+        """A log that no other engine writes."""
+        taken = {engine.log for engine in self._engines.values()}
+        number = 1
+        while (log := self._workspace.cache / _log_name(number)) in taken:
+            number += 1
+        return log
+
+
+def _log_name(number: int) -> str:
+    return "engine.log" if number == 1 else f"engine-{number}.log"
 
 
 def ask(

@@ -26,6 +26,7 @@ class Delta:
         text_was_reasoning: All text before this delta was reasoning: a closing tag came without an
             opening one.
         reasoning_closed: None: no reasoning so far. False: it is open. True: it has ended.
+        reasoning_tokens: Of ``tokens``, those of the reasoning, its tags included.
     """
 
     column: str
@@ -35,6 +36,7 @@ class Delta:
     tokens: int = 0
     text_was_reasoning: bool = False
     reasoning_closed: bool | None = None
+    reasoning_tokens: int = 0
 
 
 @dataclass(frozen=True)
@@ -87,6 +89,7 @@ class Reply:
     text: str = ""
     content: str = ""
     tokens: int = 0
+    reasoning_tokens: int = 0
     reasoning_closed: bool | None = None
     done: Done | None = field(default=None)
     error: EngineError | None = field(default=None)
@@ -108,6 +111,7 @@ class Reply:
                 self.content += event.content
                 self.tokens = event.tokens
                 self.reasoning_closed = event.reasoning_closed
+                self.reasoning_tokens = event.reasoning_tokens
             case Done():
                 self.done = event
                 self.tokens = event.tokens

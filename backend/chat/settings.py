@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import asdict, dataclass
-from typing import Any
+from typing import Any, Literal, get_args
 
 from backend.errors import EngineError
 from backend.text import text
@@ -17,6 +17,13 @@ _RANGES: dict[str, tuple[float, float]] = {
     "max_tokens": (1, 32768),
     "seed": (0, 2**31 - 1),
 }
+Thinking = Literal["trained", "on", "off"]
+"""Whether the model reasons before it answers: as it was taught to, always, or never. "on" and
+"off" go into the prompt where its chat template has reasoning."""
+
+MOST_SYSTEM = 20_000
+"""Characters of a system prompt."""
+
 _WHOLE = {"top_k", "max_tokens", "seed"}
 
 
@@ -42,6 +49,8 @@ class Settings:
     repetition_penalty: float = 1.0
     max_tokens: int = 1024
     seed: int | None = None
+    system: str = ""
+    thinking: Thinking = "trained"
 
     def __post_init__(self) -> None:
         """
@@ -56,15 +65,48 @@ class Settings:
             if not _is_number(value, whole=whole) or not low <= value <= high:
                 key = "chat.errors.setting_whole" if whole else "chat.errors.setting"
                 raise SettingError(key, name=name, low=f"{low:.10g}", high=f"{high:.10g}")
+        if len(self.system) > MOST_SYSTEM:
+            raise SettingError("chat.errors.setting_long", name="system", limit=MOST_SYSTEM)
+        if self.thinking not in get_args(Thinking):
+            raise SettingError("chat.errors.setting_choice", name="thinking")
 
     @classmethod
-    def greedy(cls, *, max_tokens: int = 1024) -> Settings:
+    def greedy(
+        cls,
+        *,
+        max_tokens: int = 1024,
+        repetition_penalty: float = 1.0,
+        system: str = "",
+        thinking: Thinking = "trained",
+    ) -> Settings:
         """The most likely token at each step: the same answer each time."""
-        return cls(temperature=0.0, top_p=1.0, max_tokens=max_tokens)
+        return cls(
+            temperature=0.0,
+            top_p=1.0,
+            repetition_penalty=repetition_penalty,
+            max_tokens=max_tokens,
+            system=system,
+            thinking=thinking,
+        )
 
     def body(self) -> dict[str, Any]:
-        """The settings as fields of a chat request."""
-        return {name: value for name, value in asdict(self).items() if value is not None}
+        """The settings as fields of a chat request; the system prompt is a message instead."""
+        kept = {name: value for name, value in asdict(self).items() if value is not None}
+        del kept["system"], kept["thinking"]
+        if self.thinking != "trained":
+            # As vLLM and SGLang name it.
+            kept["chat_template_kwargs"] = {"enable_thinking": self.thinking == "on"}
+        return kept
+
+    def plain_body(self) -> dict[str, Any]:
+        """As ``body``, for a server of whom nothing is known: what OpenAI's API does not have is
+        left out unless it says something, since some servers refuse what they don't know."""
+        kept = self.body()
+        if not self.top_k:
+            del kept["top_k"]
+        if self.repetition_penalty == 1:
+            del kept["repetition_penalty"]
+        return kept
 
 
 def _is_number(value: object, *, whole: bool) -> bool:

@@ -133,15 +133,20 @@ def list_tensors(folder: Path) -> tuple[Tensor, ...]:
     """All tensors of a model, in no order; none where a file is missing, damaged or a pickle."""
     found: list[Tensor] = []
     for file in weight_files(folder):
-        try:
-            status = file.stat()
-            tensors = _read_tensors(file, status.st_size, status.st_mtime_ns)
-        except OSError:
-            return ()
+        tensors = tensors_in(file)
         if tensors is None:
             return ()
         found += tensors
     return tuple(found)
+
+
+def tensors_in(file: Path) -> tuple[Tensor, ...] | None:
+    """The tensors of one safetensors file; None where it is missing or damaged."""
+    try:
+        status = file.stat()
+        return _read_tensors(file, status.st_size, status.st_mtime_ns)
+    except OSError:
+        return None
 
 
 def read_header(file: Path) -> Header | None:

@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from backend.chat import choices
+from backend.chat.sources import evaluation_losses, source_of, sources
 from backend.errors import EngineError
 from backend.files import write_json, write_text
 from backend.library.models import find_model
@@ -52,16 +53,15 @@ def make_run(workspace: Workspace, name: str, *, method: str = "lora", day: int 
     return folder
 
 
-def keys(workspace: Workspace, base: str = DEMO) -> list[str]:
-    found = choices.columns(workspace, choices.find_base(workspace, base))
-    return [column.key for column in found]
+def keys(workspace: Workspace) -> list[str]:
+    return [source.key for source in sources(workspace)]
 
 
 def test_the_base_comes_first_then_the_newest_run(workspace: Workspace) -> None:
     make_run(workspace, "old", day=1)
     make_run(workspace, "new", day=2)
     assert keys(workspace) == [
-        "base",
+        "base:medtune/demo",
         "new/checkpoint-10",
         "new/checkpoint-20",
         "old/checkpoint-10",
@@ -90,15 +90,19 @@ def test_a_checkpoint_cut_short_is_not_offered(workspace: Workspace) -> None:
 
 def test_a_fully_fine_tuned_checkpoint_is_a_base_of_its_own(workspace: Workspace) -> None:
     make_run(workspace, "whole", method="full")
-    assert keys(workspace) == ["base"]
+    assert keys(workspace) == ["base:medtune/demo", "whole/checkpoint-10", "whole/checkpoint-20"]
     ids = [base.id for base in choices.bases(workspace)]
     assert ids == [DEMO, "whole/checkpoint-10", "whole/checkpoint-20"]
-    assert choices.find_base(workspace, "whole/checkpoint-20").template == "deepseekr1"
+    assert choices.bases(workspace)[-1].template == "deepseekr1"
 
 
-def test_a_run_finds_its_base_and_its_questions_when_they_are_there(workspace: Workspace) -> None:
+def test_a_run_is_compared_by_its_base_and_what_changed_most(workspace: Workspace) -> None:
     make_run(workspace, "run")
-    assert choices.base_of(workspace, find_run(workspace, "run")).id == DEMO
+    run = find_run(workspace, "run")
+    keys = choices.keys_to_compare(workspace, run)
+    assert keys == ["base:medtune/demo", "run/checkpoint-10", "run/checkpoint-20"]
+    one = choices.keys_to_compare(workspace, run, "checkpoint-20")
+    assert one == ["base:medtune/demo", "run/checkpoint-20"]
     assert choices.training_questions(workspace, "run") == []
     assert choices.training_questions(workspace, "../run") == []
 
@@ -110,12 +114,13 @@ def test_a_run_without_a_checkpoint_says_so(workspace: Workspace, method: str) -
     for checkpoint in [*folder.glob("checkpoint-*"), *folder.glob("*.safetensors")]:
         shutil.rmtree(checkpoint) if checkpoint.is_dir() else checkpoint.unlink()
     with pytest.raises(EngineError, match="no complete checkpoint"):
-        choices.base_of(workspace, find_run(workspace, "young"))
+        choices.keys_to_compare(workspace, find_run(workspace, "young"))
 
 
 def test_a_full_run_is_compared_from_its_own_last_checkpoint(workspace: Workspace) -> None:
     make_run(workspace, "whole", method="full")
-    assert choices.base_of(workspace, find_run(workspace, "whole")).id == "whole/checkpoint-20"
+    keys = choices.keys_to_compare(workspace, find_run(workspace, "whole"))
+    assert keys == ["whole/checkpoint-20"]
 
 
 def test_a_run_finds_its_base_after_the_checkout_has_moved(workspace: Workspace) -> None:
@@ -123,15 +128,37 @@ def test_a_run_finds_its_base_after_the_checkout_has_moved(workspace: Workspace)
     folder = make_run(workspace, "run")
     moved = {"model_name_or_path": "/gone/demo_model", "finetuning_type": "lora"}
     write_text(folder / layout.CONFIG, to_yaml(moved))
-    assert choices.base_of(workspace, find_run(workspace, "run")).id == DEMO
+    first = choices.keys_to_compare(workspace, find_run(workspace, "run"))[0]
+    assert first == "base:medtune/demo"
     values = {"model": "org/other", "dataset": "gone"}
     write_json(folder / layout.RUN, {"created": "2026-01-01T00:00:00+00:00", "values": values})
     with pytest.raises(EngineError) as caught:
-        choices.base_of(workspace, find_run(workspace, "run"))
+        choices.keys_to_compare(workspace, find_run(workspace, "run"))
     assert caught.value.key == "chat.errors.base_gone"
 
 
-def test_a_base_that_is_gone_is_named(workspace: Workspace) -> None:
-    with pytest.raises(EngineError) as caught:
-        choices.find_base(workspace, "org/gone")
-    assert caught.value.params == {"name": "org/gone"}
+def test_a_checkpoint_says_what_it_is(workspace: Workspace) -> None:
+    folder = make_run(workspace, "run")
+    log = [
+        '{"current_steps": 10, "loss": 2.0}',
+        '{"current_steps": 10, "eval_loss": 1.75}',
+        '{"current_steps": 20, "eval_loss": 1.5}',
+        '{"current_steps": 20, "eval_loss": 1.25}',
+        '{"current_steps": 30, "eval_loss": ',
+    ]
+    write_text(folder / layout.TRAINER_LOG, "\n".join(log))
+    assert evaluation_losses(find_run(workspace, "run")) == {10: 1.75, 20: 1.25}
+    first = {one.key: one for one in sources(workspace)}["run/checkpoint-10"]
+    saved = first.saved()
+    assert (saved.kind, saved.model, saved.run, saved.step) == ("lora", DEMO, "run", 10)
+    assert (saved.evaluation_loss, saved.template) == (1.75, "deepseekr1")
+    assert first.column().adapter_path == folder / "checkpoint-10"
+
+
+def test_a_source_that_is_gone_is_named(workspace: Workspace) -> None:
+    saved = {one.key: one for one in sources(workspace)}["base:medtune/demo"].saved()
+    saved.key, saved.label = "run/checkpoint-5", "run · checkpoint-5"
+    with pytest.raises(EngineError, match="checkpoint-5"):
+        source_of(saved, {})
+    remote = sources(workspace, [("http://127.0.0.1:8000/v1", "qwen")])[-1]
+    assert remote.kind == "remote" and source_of(remote.saved(), {}) == remote

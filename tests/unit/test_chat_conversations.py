@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 
 from backend.chat import conversations
 from backend.chat.conversations import ColumnKind, Conversation, SavedColumn, SavedMessage
+from backend.chat.listing import Listing
 from backend.errors import EngineError, WorkspaceError
 from backend.files import write_json
 from backend.library.models import DEMO_PATH
@@ -49,7 +50,9 @@ def example(**changes: str) -> Conversation:
 
 
 @given(columns=st.lists(COLUMNS, max_size=3), removed=st.lists(COLUMNS, max_size=1))
-@hypothesis_settings(suppress_health_check=[HealthCheck.function_scoped_fixture], max_examples=30)
+@hypothesis_settings(
+    suppress_health_check=[HealthCheck.function_scoped_fixture], max_examples=30, deadline=None
+)
 def test_what_is_saved_is_loaded(
     workspace: Workspace, columns: list[SavedColumn], removed: list[SavedColumn]
 ) -> None:
@@ -62,7 +65,7 @@ def test_what_is_saved_is_loaded(
 def test_the_newest_is_listed_first(workspace: Workspace) -> None:
     for day in ("2026-11-02", "2026-11-03", "2026-11-01"):
         conversations.save(workspace, example(id=f"c-{day}", created=f"{day}T10:00:00+00:00"))
-    listed = [conversation.id for conversation in conversations.list_conversations(workspace)]
+    listed = [entry.id for entry in Listing(workspace).entries()]
     assert listed == ["c-2026-11-03", "c-2026-11-02", "c-2026-11-01"]
 
 
@@ -76,7 +79,7 @@ def test_a_damaged_file_is_said_and_left(workspace: Workspace, content: str) -> 
     conversations.save(workspace, example(id="good"))
     path = workspace.chats / "bad.json"
     path.write_text(content)
-    assert [c.id for c in conversations.list_conversations(workspace)] == ["good"]
+    assert [entry.id for entry in Listing(workspace).entries()] == ["good"]
     with pytest.raises(EngineError, match="damaged"):
         conversations.load(workspace, "bad")
     assert path.read_text() == content

@@ -1,92 +1,89 @@
-"""The room in which columns are asked, with a scripted server in the engine's place."""
+"""The room in which columns are asked, with scripted servers behind the columns."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+import threading
+import time
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from backend.chat import choices
-from backend.chat.asking import Target
-from backend.chat.columns import Column
-from backend.chat.conversations import Conversation, SavedColumn, SavedMessage, list_conversations
+from backend.chat.conversations import Conversation, SavedColumn, SavedMessage, load
+from backend.chat.engines import EngineManager
 from backend.chat.events import Delta, Done, Failed, Reply
-from backend.chat.room import Room, asked_alike, history, saved_reply
+from backend.chat.remotes import Remotes
+from backend.chat.room import Room
 from backend.chat.settings import Settings
+from backend.chat.sources import remote
+from backend.chat.talking import history, saved_reply
+from backend.chat.under_way import Asking
 from backend.errors import EngineError
 from backend.workspace import Workspace
-from tests.fakes.openai_server import DONE, Scripted, chunk, forever, serving, status, streams
-from ui.tabs.chat import stamp, status_line
+from tests.fakes.openai_server import (
+    DONE,
+    Act,
+    Scripted,
+    chunk,
+    forever,
+    serving,
+    status,
+    streams,
+    until,
+)
 
-BASE = Column("base", None, "deepseekr1")
-TUNED = Column("first/checkpoint-20", Path("first/checkpoint-20"), "deepseekr1")
-
-
-@dataclass
-class FakeEngine:
-    """Columns and where they are asked; ``marks`` are the weights' fingerprints."""
-
-    server: Scripted | None = None
-    columns: tuple[Column, ...] = (BASE, TUNED)
-    model_path: Path = Path("models/demo")
-    marks: dict[str, str] = field(default_factory=dict)
-    base_mark: str = "base-1"
-
-    def fingerprint(self, key: str) -> str | None:
-        return self.marks.get(key)
-
-    def target(self, key: str) -> Target:
-        assert self.server is not None
-        return Target(url=self.server.url, model=key.split("/")[0])
+GREEDY = Settings.greedy()
 
 
-@dataclass
-class FakeManager:
-    engine: FakeEngine | None
-
-    def current(self) -> FakeEngine | None:
-        return self.engine
-
-    def load(self, model_path: Path, columns: tuple[Column, ...]) -> None:
-        self.engine = FakeEngine(columns=columns, model_path=model_path)
-
-    def unload(self) -> int:
-        self.engine = None
-        return 858_000_000
+def room_of(workspace: Workspace, server: Scripted, *models: str) -> Room:
+    """A room whose columns are models of the server."""
+    remotes = Remotes(workspace.root / "outside" / "servers.json")
+    for model in models:
+        remotes.add(server.url, model, key=None, keep=False, agreed=False)
+    room = Room(workspace, EngineManager(workspace), remotes)
+    room.choose([remote(server.url, model).key for model in models])
+    return room
 
 
-def room_with(workspace: Workspace, engine: FakeEngine | None) -> Room:
-    return Room(workspace, FakeManager(engine))  # type: ignore[arg-type]
-
-
-def answered(text: str) -> list[Any]:
+def answered(text: str) -> list[Act]:
     return [
         status(200),
         streams(chunk(f"<think>\nhm\n</think>\n\n{text}"), chunk(finish="stop"), DONE),
     ]
 
 
-def ask_all(room: Room, question: str, *, session: str = "page") -> Conversation:
-    conversation = room.conversation()
-    assert conversation is not None
-    for _ in room.ask(session, conversation, question, Settings.greedy()):
-        pass
-    return conversation
+ENDLESS: Sequence[Act] = [status(200), forever(chunk("on "))]
+
+
+def done(asking: Asking) -> Asking:
+    asking.wait(20)
+    assert not asking.running
+    return asking
+
+
+def texts(column: SavedColumn) -> list[str]:
+    return [message.text or message.content for message in column.messages]
+
+
+def column(room: Room, model: str) -> SavedColumn:
+    return next(one for one in room.conversation().columns if one.model == model)
+
+
+def wait_for(true: Callable[[], Any]) -> None:
+    limit = time.monotonic() + 10
+    while not true():
+        assert time.monotonic() < limit
+        time.sleep(0.01)
 
 
 def test_every_column_keeps_its_own_answer_and_is_told_its_own_past(workspace: Workspace) -> None:
     with serving(base=answered("Rest."), first=answered("Ferritin.")) as server:
-        room = room_with(workspace, FakeEngine(server))
-        conversation = ask_all(room, "Tired and pale?")
-        assert [column.messages[1].text for column in conversation.columns] == [
-            "Rest.",
-            "Ferritin.",
-        ]
-        assert conversation.columns[0].messages[1].reasoning.strip() == "hm"
-        for _ in room.ask("page", conversation, "And then?", Settings.greedy()):
-            pass
+        room = room_of(workspace, server, "base", "first")
+        done(room.talk.ask("Tired and pale?", GREEDY))
+        assert [texts(one)[1] for one in room.conversation().columns] == ["Rest.", "Ferritin."]
+        assert column(room, "base").messages[1].reasoning.strip() == "hm"
+        done(room.talk.ask("And then?", GREEDY))
         told = {body["model"]: body["messages"] for body in server.asked[2:]}
     assert [message["content"] for message in told["first"]] == [
         "Tired and pale?",
@@ -96,168 +93,272 @@ def test_every_column_keeps_its_own_answer_and_is_told_its_own_past(workspace: W
     assert "Rest." in told["base"][1]["content"]
 
 
-def test_what_an_unload_gave_back_is_said_until_the_next_load(workspace: Workspace) -> None:
-    """A tick that was on its way took the words about the memory off the page again."""
-    room = room_with(workspace, FakeEngine())
-    assert room.unload() == room.freed == 858_000_000
-    assert room.unload() is None, "nothing was loaded"
-    assert stamp(room) != stamp(room_with(workspace, None)), "a tick before it is drawn over"
-    assert "process has ended" in status_line(room.engine, room.freed, "en")
-    (base, *_) = choices.bases(workspace)
-    room.load(base.id, [room.columns(base.id)[0].key])
-    assert room.freed is None
+def test_a_turn_is_known_in_every_column_and_its_settings_are_kept(workspace: Workspace) -> None:
+    settings = Settings(temperature=0.5, seed=3, system="Be brief.", thinking="off")
+    with serving(base=answered("Rest."), first=answered("Ferritin.")) as server:
+        room = room_of(workspace, server, "base", "first")
+        done(room.talk.ask("Tired?", settings))
+        sent = server.asked[0]
+    assert sent["messages"][0] == {"role": "system", "content": "Be brief."}
+    assert sent["chat_template_kwargs"] == {"enable_thinking": False}
+    assert "top_k" not in sent, "a server that does not know it may refuse it"
+    turns = {message.turn for one in room.conversation().columns for message in one.messages}
+    assert len(turns) == 1 and turns != {""}
+    kept = column(room, "base").messages[1].settings
+    assert (kept["temperature"], kept["seed"], kept["system"]) == (0.5, 3, "Be brief.")
+
+
+def test_one_column_can_be_asked_alone(workspace: Workspace) -> None:
+    with serving(base=answered("Rest."), first=answered("Ferritin.")) as server:
+        room = room_of(workspace, server, "base", "first")
+        done(room.talk.ask("Only you?", GREEDY, [column(room, "first").key]))
+    assert texts(column(room, "first")) == ["Only you?", "Ferritin."]
+    assert column(room, "base").messages == []
 
 
 def test_what_was_said_is_on_disk_and_comes_back(workspace: Workspace) -> None:
     with serving(base=answered("Rest."), first=answered("Ferritin.")) as server:
-        ask_all(room_with(workspace, FakeEngine(server)), "Tired and pale?")
-    again = room_with(workspace, FakeEngine()).conversation()
-    assert again is not None and again.columns[1].messages[1].text == "Ferritin."
+        done(room_of(workspace, server, "base", "first").talk.ask("Tired?", GREEDY))
+    again = Room(workspace, EngineManager(workspace), Remotes(workspace.root / "none"))
+    assert [texts(one)[1] for one in again.conversation().columns] == ["Rest.", "Ferritin."]
 
 
-def test_weights_trained_anew_under_an_old_name_get_no_old_answers(workspace: Workspace) -> None:
-    """A run was deleted and another trained under its name: the old words are not the new run's."""
-    with serving(base=answered("Rest."), first=answered("Ferritin.")) as server:
-        ask_all(room_with(workspace, FakeEngine(server, marks={TUNED.key: "aaaa"})), "Q?")
-    again = room_with(workspace, FakeEngine(marks={TUNED.key: "bbbb"})).conversation()
-    assert again is not None and again.columns[1].messages == []
+def test_columns_come_go_and_move_and_the_others_keep_what_was_said(workspace: Workspace) -> None:
+    with serving(a=answered("A."), b=answered("B."), c=answered("C.")) as server:
+        room = room_of(workspace, server, "a", "b", "c")
+        keys = {name: remote(server.url, name).key for name in "abc"}
+        room.choose([keys["a"], keys["b"]])
+        done(room.talk.ask("Q?", GREEDY))
+        room.choose([keys["c"], keys["b"], keys["a"]])
+        assert [one.model for one in room.conversation().columns] == ["c", "b", "a"]
+        room.loader.move(keys["a"], -1)
+        room.remove(keys["c"])
+        assert [one.model for one in room.conversation().columns] == ["a", "b"]
+        assert texts(column(room, "a")) == ["Q?", "A."]
+        room.remove(keys["b"])
+        assert load(workspace, room.conversation().id).removed[0].model == "b"
+        room.choose([keys["b"], keys["a"]])
+        assert texts(column(room, "b")) == ["Q?", "B."], "it goes on where it was"
+        assert room.conversation().removed == []
 
 
-def test_stop_ends_the_answers_and_keeps_what_came(workspace: Workspace) -> None:
-    with serving(
-        base=[status(200), forever(chunk("on "))], first=[status(200), forever(chunk("on "))]
-    ) as server:
-        room = room_with(workspace, FakeEngine(server))
-        conversation = room.conversation()
-        assert conversation is not None
-        replies = room.ask("page", conversation, "Q?", Settings.greedy())
-        while not all(reply.tokens > 3 for reply in next(replies).values()):
-            pass
+def test_an_answer_that_comes_late_goes_to_its_own_column_or_nowhere(workspace: Workspace) -> None:
+    """Columns were moved and removed while they answered; no one's words stand in another's."""
+    gate = threading.Event()
+
+    def late(text: str) -> list[Act]:
+        return [status(200), streams(chunk(text)), until(gate), streams(chunk("!"), DONE)]
+
+    with serving(a=late("A"), b=late("B"), c=late("C")) as server:
+        room = room_of(workspace, server, "a", "b", "c")
+        asking = room.talk.ask("Q?", GREEDY)
+        wait_for(lambda: all(live.reply.text for live in asking.lives.values()))
+        keys = {name: remote(server.url, name).key for name in "abc"}
+        room.loader.move(keys["c"], -2)
+        room.remove(keys["b"])
+        gate.set()
+        done(asking)
+    assert [(one.model, texts(one)) for one in room.conversation().columns] == [
+        ("c", ["Q?", "C!"]),
+        ("a", ["Q?", "A!"]),
+    ]
+    assert room.conversation().removed == []
+
+
+def test_an_answer_that_comes_late_stays_in_its_conversation(workspace: Workspace) -> None:
+    with serving(a=ENDLESS) as server:
+        room = room_of(workspace, server, "a")
+        old = room.conversation()
+        asking = room.talk.ask("Q?", GREEDY)
+        wait_for(lambda: asking.lives[old.columns[0].key].reply.text)
+        room.begin()
+        done(asking)
+        new = room.conversation()
+        assert new is not old and new.columns[0].messages == []
+        assert texts(old.columns[0])[1].startswith("on")
+        room.open(old.id)
+        assert room.conversation() is old
+        done(asking)
+    again = Room(workspace, EngineManager(workspace), Remotes(workspace.root / "none"))
+    assert again.conversation().id == new.id, "the new one is the last on disk"
+
+
+def test_regenerating_replaces_the_answer_when_the_new_one_is_there(workspace: Workspace) -> None:
+    with serving(a=answered("First."), b=answered("Other.")) as server:
+        room = room_of(workspace, server, "a", "b")
+        done(room.talk.ask("Q?", GREEDY))
+        server.scripts["a"] = answered("Second.")
+        done(room.talk.regenerate(GREEDY, [column(room, "a").key]))
+        assert texts(column(room, "a")) == ["Q?", "Second."]
+        assert texts(column(room, "b")) == ["Q?", "Other."]
+        assert len(server.asked[-1]["messages"]) == 1
+        server.scripts["a"] = [status(500, b"oops")]
+        done(room.talk.regenerate(GREEDY, [column(room, "a").key]))
+        assert texts(column(room, "a")) == ["Q?", "Second."], "a failure takes nothing away"
+        assert "oops" in room.talk.failures[column(room, "a").key].sentence("en")
+
+
+def test_a_question_is_edited_and_what_followed_it_goes(workspace: Workspace) -> None:
+    with serving(a=answered("A."), b=answered("B.")) as server:
+        room = room_of(workspace, server, "a", "b")
+        for question in ("One?", "Two?"):
+            done(room.talk.ask(question, GREEDY))
+        turn = column(room, "a").messages[0].turn
+        done(room.talk.resend(turn, "Other?", GREEDY))
+        assert [texts(one) for one in room.conversation().columns] == [
+            ["Other?", "A."],
+            ["Other?", "B."],
+        ]
+        with pytest.raises(EngineError):
+            room.talk.resend("gone", "Q?", GREEDY)
+
+
+def test_the_latest_turn_is_taken_back(workspace: Workspace) -> None:
+    with serving(a=answered("A."), b=answered("B.")) as server:
+        room = room_of(workspace, server, "a", "b")
+        done(room.talk.ask("One?", GREEDY))
+        done(room.talk.ask("Two?", GREEDY, [column(room, "b").key]))
+    room.talk.undo()
+    assert [len(one.messages) for one in room.conversation().columns] == [2, 2]
+    room.talk.undo([column(room, "a").key])
+    assert [len(one.messages) for one in room.conversation().columns] == [0, 2]
+    assert load(workspace, room.conversation().id).columns[0].messages == []
+
+
+def test_one_column_is_stopped_and_the_other_goes_on(workspace: Workspace) -> None:
+    with serving(a=ENDLESS, b=ENDLESS) as server:
+        room = room_of(workspace, server, "a", "b")
+        asking = room.talk.ask("Q?", GREEDY)
+        wait_for(lambda: all(live.reply.tokens > 3 for live in asking.lives.values()))
         with pytest.raises(EngineError) as caught:
-            next(room.ask("page", conversation, "Again?", Settings.greedy()))
+            room.talk.ask("Again?", GREEDY, [column(room, "a").key])
         assert caught.value.key == "chat.errors.already_asking"
-        room.stop("page")
-        for _ in replies:
-            pass
-    for column in list_conversations(workspace)[0].columns:
-        assert column.messages[1].text.startswith("on on")
-        assert column.messages[1].stats["reason"] == "cancelled"
-
-
-def test_a_browser_that_leaves_ends_the_generation(workspace: Workspace) -> None:
-    with serving(
-        base=[status(200), forever(chunk("on "))], first=[status(200), forever(chunk("on "))]
-    ) as server:
-        room = room_with(workspace, FakeEngine(server))
-        conversation = room.conversation()
-        assert conversation is not None
-        replies = room.ask("page", conversation, "Q?", Settings.greedy())
-        while not any(reply.tokens for reply in next(replies).values()):
-            pass
-        replies.close()  # type: ignore[attr-defined]
-        assert server.left.wait(10)
-    assert len(list_conversations(workspace)) == 1
-
-
-def test_a_column_that_another_page_removed_says_so(workspace: Workspace) -> None:
-    with serving(base=answered("Rest.")) as server:
-        engine = FakeEngine(server)
-        room = room_with(workspace, engine)
-        conversation = room.conversation()
-        assert conversation is not None
-        engine.columns = (BASE,)
-        for _ in room.ask("page", conversation, "Q?", Settings.greedy()):
-            pass
-    said, refused = (column.messages[1] for column in conversation.columns)
-    assert said.text == "Rest."
-    assert refused.stats["error"]["key"] == "engine.errors.column_unknown"
+        begun = time.monotonic()
+        room.talk.stop(column(room, "a").key)
+        wait_for(lambda: column(room, "a").messages)
+        assert time.monotonic() - begun < 1
+        assert list(room.talk.live()) == [column(room, "b").key]
+        room.talk.stop()
+        done(asking)
+    for one in load(workspace, room.conversation().id).columns:
+        assert one.messages[1].text.startswith("on on")
+        assert one.messages[1].stats["reason"] == "cancelled"
 
 
 @pytest.mark.parametrize(
-    ("question", "loaded", "key"),
-    [("Q?", False, "nothing_loaded"), ("  \n", True, "empty_message")],
+    ("question", "key"), [("  \n", "empty_message"), ("x" * 300_000, "long_message")]
 )
-def test_what_can_not_be_asked(workspace: Workspace, question: str, loaded: bool, key: str) -> None:
-    room = room_with(workspace, FakeEngine() if loaded else None)
-    with pytest.raises(EngineError) as caught:
-        next(room.ask("page", Conversation(), question, Settings.greedy()))
+def test_what_can_not_be_asked(workspace: Workspace, question: str, key: str) -> None:
+    with serving(a=answered("A.")) as server:
+        room = room_of(workspace, server, "a")
+        with pytest.raises(EngineError) as caught:
+            room.talk.ask(question, GREEDY)
+        assert server.asked == []
     assert caught.value.key == f"chat.errors.{key}"
-    assert room.conversation() is None or loaded
-    assert list_conversations(workspace) == []
+    assert room.conversation().columns[0].messages == []
+
+
+def test_a_hundred_thousand_characters_and_control_characters_are_asked(
+    workspace: Workspace,
+) -> None:
+    question = "\x00\x07\u202e<script>" + "x" * 100_000
+    with serving(a=answered("A.")) as server:
+        room = room_of(workspace, server, "a")
+        done(room.talk.ask(question, GREEDY))
+        assert server.asked[0]["messages"][0]["content"] == question
+    assert load(workspace, room.conversation().id).columns[0].messages[0].content == question
+
+
+def test_a_server_that_is_away_fails_alone(workspace: Workspace) -> None:
+    with serving() as gone:
+        pass
+    with serving(a=answered("A.")) as server:
+        room = room_of(workspace, server, "a")
+        room.loader.remotes.add(gone.url, "far", key=None, keep=False, agreed=False)
+        room.choose([column(room, "a").key, remote(gone.url, "far").key])
+        done(room.talk.ask("Q?", GREEDY))
+    assert texts(column(room, "a"))[1] == "A."
+    assert column(room, "far").messages[1].stats["error"]["key"] == "engine.errors.server_away"
+
+
+def test_nothing_is_sent_to_another_machine_before_it_was_agreed(workspace: Workspace) -> None:
+    """A conversation that was copied here must not send its next question far away by itself."""
+    room = Room(workspace, EngineManager(workspace), Remotes(workspace.root / "none"))
+    room.present.arrange([remote("https://far.example/v1", "m").saved()])
+    with pytest.raises(EngineError) as caught:
+        room.talk.ask("Q?", GREEDY)
+    assert caught.value.key == "chat.remote.errors.not_agreed"
+
+
+def test_columns_that_are_not_loaded_say_so(workspace: Workspace) -> None:
+    room = Room(workspace, EngineManager(workspace), Remotes(workspace.root / "none"))
+    with pytest.raises(EngineError) as caught:
+        room.talk.ask("Q?", GREEDY)
+    assert caught.value.key == "chat.errors.nothing_to_ask"
+    room.choose(["base:medtune/demo"])
+    with pytest.raises(EngineError) as caught:
+        room.talk.ask("Q?", GREEDY)
+    assert caught.value.key == "engine.errors.column_unknown"
+    assert room.loader.states()["base:medtune/demo"].state == "unloaded"
+    assert room.loader.unload() is None
+    with pytest.raises(EngineError, match="chosen"):
+        room.choose(["nobody"])
 
 
 def test_a_question_that_was_never_answered_is_not_told_again() -> None:
     """Two questions in a row are a form that no model was trained on."""
     failed = Reply("c")
     failed.take(Failed("c", EngineError("engine.errors.silent")))
-    done = Reply("c")
-    done.take(Delta("c", text="Yes.", content="Yes.", tokens=2))
-    done.take(Done("c", "stop", 2, 1.0))
-    column = SavedColumn("c", "c")
-    column.messages = [
+    replied = Reply("c")
+    replied.take(Delta("c", text="Yes.", content="Yes.", tokens=2))
+    replied.take(Done("c", "stop", 2, 1.0))
+    messages = [
         SavedMessage("user", "First?"),
         saved_reply(failed, {}),
         SavedMessage("user", "Second?"),
-        saved_reply(done, {}),
+        saved_reply(replied, {}),
     ]
-    assert [message["content"] for message in history(column)] == ["Second?", "Yes."]
-
-
-def test_two_pages_add_to_one_conversation(workspace: Workspace) -> None:
-    """Each page kept a copy of its own, and the one that saved last had lost the other's turns."""
-    with serving(base=answered("Rest."), first=answered("Ferritin.")) as server:
-        room = room_with(workspace, FakeEngine(server))
-        before = room.revision
-        ask_all(room, "From one page?", session="one")
-        ask_all(room, "From the other?", session="other")
-    (kept,) = list_conversations(workspace)
-    asked = [message.content for message in kept.columns[0].messages if message.role == "user"]
-    assert asked == ["From one page?", "From the other?"]
-    assert room.revision == before + 2, "the pages are told"
-
-
-def test_clear_begins_anew_and_keeps_the_old(workspace: Workspace) -> None:
-    """An answer still coming wrote itself back onto the cleared page."""
-    with serving(
-        base=[status(200), forever(chunk("on "))], first=[status(200), forever(chunk("on "))]
-    ) as server:
-        room = room_with(workspace, FakeEngine(server))
-        old = room.conversation()
-        assert old is not None
-        replies = room.ask("page", old, "Q?", Settings.greedy())
-        while not any(reply.tokens for reply in next(replies).values()):
-            pass
-        room.clear("page")
-        assert len(list(replies)) <= 1
-    new = room.conversation()
-    assert new is not None and new is not old and new.columns[0].messages == []
-    assert old.columns[0].messages[1].text.startswith("on")
-    assert room_with(workspace, FakeEngine()).conversation().id == new.id  # type: ignore[union-attr]
+    assert [message["content"] for message in history(messages)] == ["Second?", "Yes."]
 
 
 def test_answers_that_can_not_be_kept_are_said_to_be_lost(workspace: Workspace) -> None:
-    workspace.chats.rmdir()
-    workspace.chats.write_text("in the way")
-    with serving(base=answered("Rest."), first=answered("Ferritin.")) as server:
-        room = room_with(workspace, FakeEngine(server))
-        with pytest.raises(EngineError) as caught:
-            ask_all(room, "Q?")
-    assert caught.value.key == "chat.errors.not_kept"
-    shown = room.conversation()
-    assert shown is not None and shown.columns[0].messages[1].text == "Rest."
+    with serving(a=answered("Rest.")) as server:
+        room = room_of(workspace, server, "a")
+        workspace.chats.rmdir()
+        workspace.chats.write_text("in the way")
+        asking = done(room.talk.ask("Q?", GREEDY))
+    assert asking.error is not None and asking.error.key == "chat.errors.not_kept"
+    assert texts(column(room, "a"))[1] == "Rest.", "it is still on the page"
 
 
-def test_a_base_trained_anew_gets_no_old_answers(workspace: Workspace) -> None:
-    with serving(base=answered("Rest."), first=answered("Ferritin.")) as server:
-        ask_all(room_with(workspace, FakeEngine(server)), "Q?")
-    again = room_with(workspace, FakeEngine(base_mark="base-2")).conversation()
-    assert again is not None and again.columns[0].messages == []
+def test_weights_trained_anew_under_an_old_name_get_no_old_answers(workspace: Workspace) -> None:
+    """A run was deleted and another trained under its name: the old words are not the new run's."""
+    with serving(a=answered("Rest.")) as server:
+        room = room_of(workspace, server, "a")
+        done(room.talk.ask("Q?", GREEDY))
+        key = column(room, "a").key
+        room.present.prove(key, "aaaa")
+        assert texts(column(room, "a")) == ["Q?", "Rest."]
+        room.present.prove(key, "bbbb")
+        assert column(room, "a").messages == []
+        room.present.prove(key, "aaaa")
+        assert texts(column(room, "a")) == ["Q?", "Rest."], "and the old ones get theirs back"
 
 
-def test_the_base_is_asked_as_the_checkpoints_beside_it() -> None:
-    """With another template than that of the training, the base looked worse for no merit of it."""
-    base = Column("base", None, "default")
-    assert asked_alike([base, TUNED])[0].template == "deepseekr1"
-    other = Column("second/final", Path("second"), "qwen")
-    assert asked_alike([base, TUNED, other])[0].template == "default"
-    assert asked_alike([base]) == [base]
+def test_a_deleted_conversation_does_not_come_back_with_a_late_answer(workspace: Workspace) -> None:
+    with serving(a=ENDLESS) as server:
+        room = room_of(workspace, server, "a")
+        asking = room.talk.ask("Q?", GREEDY)
+        room.present.save(room.conversation())
+        room.delete(room.conversation().id)
+        done(asking)
+    assert list(workspace.chats.glob("*.json")) == []
+    assert [one.model for one in room.conversation().columns] == ["a"]
+
+
+def test_a_conversation_without_columns_is_an_empty_one(workspace: Workspace) -> None:
+    (workspace.chats / "bad.json").write_text("{")
+    room = Room(workspace, EngineManager(workspace), Remotes(Path("none")))
+    assert room.conversation() == Conversation(
+        id=room.conversation().id, created=room.conversation().created
+    )

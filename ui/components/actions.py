@@ -18,10 +18,15 @@ def action_slot(elem_id: str) -> gr.HTML:
     return gr.HTML(
         value="",
         html_template='<div class="mt-live"></div>',
-        js_on_load=(ASSETS / "js" / "actions.js").read_text(encoding="utf-8"),
+        js_on_load=script("patch.js", "actions.js"),
         apply_default_css=False,
         elem_id=elem_id,
     )
+
+
+def script(*names: str) -> str:
+    """Scripts of ``assets/js`` as one body."""
+    return "\n".join((ASSETS / "js" / name).read_text(encoding="utf-8") for name in names)
 
 
 def on_press(

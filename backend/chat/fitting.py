@@ -1,0 +1,55 @@
+"""Whether a model fits into the memory that is free, before an engine is started for it.
+
+Read from the headers of its weights; nothing is loaded.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from backend.library.weights import list_tensors, pickle_files
+from backend.planning.room import rooms
+from backend.training.devices import gpus
+
+PROCESS = 650_000_000
+"""Resident bytes of an engine besides its weights: Python, torch, transformers, and the buffers of
+a first answer. Measured with the demo model on Linux."""
+
+_CPU_WIDTH = 4
+"""Bytes of a weight on a CPU, where the engine computes in float32."""
+
+
+@dataclass(frozen=True)
+class Fit:
+    """Bytes that an engine needs, and those that are free on its device."""
+
+    needed: int
+    free: int
+
+    @property
+    def fits(self) -> bool:
+        # 0 free is a driver that does not say.
+        return not self.free or self.needed <= self.free
+
+
+def fit(folder: Path) -> Fit:
+    """Whether an engine for the weights in a folder fits now."""
+    return Fit(needed(folder, on_gpu=bool(gpus())), free())
+
+
+def needed(folder: Path, *, on_gpu: bool) -> int:
+    """Bytes on the device where an engine computes: the weights, and on a CPU the process."""
+    tensors = list_tensors(folder)
+    if not tensors:
+        weights = sum(file.stat().st_size for file in pickle_files(folder))
+        # Pickles are of 16 bits more often than not.
+        return weights if on_gpu else 2 * weights + PROCESS
+    if on_gpu:
+        return sum(tensor.size for tensor in tensors)
+    return sum(tensor.count for tensor in tensors) * _CPU_WIDTH + PROCESS
+
+
+def free() -> int:
+    """Bytes that are free where an engine would compute: on the first GPU, or in the machine."""
+    return rooms(gpus())[0].free

@@ -1,0 +1,187 @@
+"""The box for questions, and all that asks: sent, edited, asked again, taken back, stopped."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+import gradio as gr
+
+from backend.chat.room import Room
+from backend.chat.under_way import Asking
+from backend.text import text
+from ui.components.actions import pressed
+from ui.components.chat_columns import column_label
+from ui.components.chat_settings import settings_of
+from ui.components.choices import choices_now
+from ui.errors import told
+from ui.i18n import Words
+from ui.wiring import CARRYING, PRIVATE
+
+MOST_PAGES = 16
+"""Events that may wait for answers at the same time; an engine puts their rows into one batch."""
+
+ALL = ""
+_LOOK_SECONDS = 0.4
+"""Between two looks whether the browser is still there: when it has gone, generation ends."""
+
+_ASKING = ("regenerate", "resend")
+
+
+class ChatQuestion:
+    """The part of the tab below the columns.
+
+    Args:
+        board: Where answers are shown, and where buttons ask.
+        settings: The components whose values go to ``settings_of``.
+    """
+
+    def __init__(self, room: Room, words: Words, language: gr.Radio) -> None:
+        self._room = room
+        with gr.Row(equal_height=False):
+            self._lay_out(words)
+
+    def _lay_out(self, words: Words) -> None:
+        self.question = words.make(
+            gr.Textbox,
+            {"label": "chat.question", "info": "chat.question_help"},
+            lines=1,
+            max_lines=6,
+            scale=3,
+            elem_id="chat-question",
+        )
+        self.target = words.make(
+            gr.Dropdown,
+            {"label": "chat.target"},
+            choices=[("", ALL)],
+            value=ALL,
+            scale=1,
+            min_width=160,
+            elem_id="chat-target",
+        )
+        self.suggestion = words.make(
+            gr.Dropdown,
+            {"label": "chat.suggestion", "info": "chat.suggestion_help"},
+            choices=[],
+            value=None,
+            scale=2,
+            elem_id="chat-suggestion",
+        )
+        small: dict[str, Any] = {"size": "sm", "min_width": 60}
+        with gr.Column(min_width=180, scale=0):
+            self.send = words.make(
+                gr.Button, {"value": "chat.send"}, variant="primary", elem_id="chat-send"
+            )
+            with gr.Row():
+                self.stop = words.make(
+                    gr.Button, {"value": "chat.stop"}, elem_id="chat-stop", **small
+                )
+                self.undo = words.make(
+                    gr.Button, {"value": "chat.undo"}, elem_id="chat-undo", **small
+                )
+                self.again = words.make(
+                    gr.Button, {"value": "chat.again"}, elem_id="chat-again", **small
+                )
+                self.clear = words.make(
+                    gr.Button, {"value": "chat.clear"}, elem_id="chat-clear", **small
+                )
+
+    def wire(self, language: gr.Radio, board: gr.HTML, settings: list[Any]) -> None:
+        """Connect what asks with what it asks with."""
+        self.suggestion.input(lambda chosen: chosen, self.suggestion, self.question, **PRIVATE)
+        self.stop.click(lambda: self._room.talk.stop(), **PRIVATE)
+        self.undo.click(told(self._undo), [language, self.target], **PRIVATE)
+        self.clear.click(told(self._clear), language, **PRIVATE)
+        gr.on(
+            [self.send.click, self.question.submit],
+            told(self._send),
+            [language, self.question, self.target, *settings],
+            self.question,
+            concurrency_limit=MOST_PAGES,
+            **PRIVATE,
+        )
+        self.again.click(
+            told(self._again),
+            [language, self.target, *settings],
+            self.question,
+            concurrency_limit=MOST_PAGES,
+            **PRIVATE,
+        )
+        board.click(
+            told(self._press_asking),
+            [language, *settings],
+            self.question,
+            concurrency_limit=MOST_PAGES,
+            **CARRYING,
+        )
+
+    def show(self, language: str, target: str | None) -> list[Any]:
+        """Whom one can ask now, and questions from the training data."""
+        columns = self._room.conversation().columns
+        choices = [(text(language, "chat.target_all"), ALL)]
+        choices += [(column_label(column, language), column.key) for column in columns]
+        known = {key for _, key in choices}
+        kept = target if target in known else ALL
+        return [
+            choices_now(choices, sent=target, kept=kept),
+            gr.update(choices=self._room.questions(), value=None),
+        ]
+
+    # What happens
+
+    def _send(
+        self, language: str, question: str, target: str | None, *entered: Any
+    ) -> Iterator[Any]:
+        """Ask; the box is emptied when the question is on its way."""
+        settings = settings_of(*entered)
+        asking = self._room.talk.ask(question, settings, _keys(target))
+        yield ""
+        yield from _stay(asking)
+
+    def _again(self, language: str, target: str | None, *entered: Any) -> Iterator[Any]:
+        settings = settings_of(*entered)
+        yield from _stay(self._room.talk.regenerate(settings, _keys(target)))
+
+    def _press_asking(self, language: str, event: gr.EventData, *entered: Any) -> Iterator[Any]:
+        action, target = pressed(event)
+        if action not in _ASKING:
+            return
+        said = event._data
+        column = said.get("column") if isinstance(said.get("column"), str) else None
+        settings = settings_of(*entered)
+        keys = _keys(column)
+        if action == "regenerate":
+            yield from _stay(self._room.talk.regenerate(settings, keys))
+        else:
+            question = said.get("text") if isinstance(said.get("text"), str) else ""
+            yield from _stay(self._room.talk.resend(target, question, settings, keys))
+
+    def _undo(self, language: str, target: str | None) -> None:
+        self._room.talk.undo(_keys(target))
+
+    def _clear(self, language: str) -> None:
+        self._room.begin()
+
+
+def _keys(target: str | None) -> list[str] | None:
+    """One column by its key, or all."""
+    return [target] if target else None
+
+
+def _stay(asking: Asking) -> Iterator[Any]:
+    """Stay with a question until it is answered; when the browser leaves, stop the answers.
+
+    Nothing is sent: the board asks for what is new. But Gradio closes a page's events when its
+    browser goes, and that is how it is known here.
+
+    Raises:
+        EngineError: the answers could not be kept.
+    """
+    try:
+        while asking.running:
+            yield gr.skip()
+            asking.wait(_LOOK_SECONDS)
+    finally:
+        asking.stop()
+    if asking.error is not None:
+        raise asking.error
