@@ -202,11 +202,18 @@ function edit(button) {
   box.focus();
 }
 
+// Straight to the server: an event of Gradio's would wait behind others.
+function stop(key) {
+  server.stop(key).then(ask, () => {});
+}
+
+board.addEventListener("medtune-stop", () => stop(""));
 board.addEventListener("click", (event) => {
   const button = event.target.closest("button[data-action]");
   if (!button || button.disabled) return;
   if (button.dataset.action === "edit") return edit(button);
   const column = button.closest(".mt-column")?.dataset.key ?? "";
+  if (button.dataset.action === "stop") return stop(column);
   trigger("click", { ...button.dataset, column });
 });
 

@@ -196,7 +196,7 @@ def checked_address(typed: str) -> str:
     Raises:
         EngineError: it is none.
     """
-    plain = typed.strip().rstrip("/")
+    plain = typed.strip()
     if plain and "://" not in plain:
         plain = f"{'http' if is_loopback(f'http://{plain}') else 'https'}://{plain}"
     try:

@@ -85,14 +85,16 @@ class Person:
 
     def last_answer(self, column: int) -> str:
         """What a chat column has answered last; "" if that was only reasoning."""
-        last = self.page.locator(f"#column-{column}-chat .message.bot").last
-        if last.locator(".thought-group, .thought").count():
-            return ""
-        return last.inner_text().strip()
+        answer = self.page.locator(f"#column-{column}-chat .mt-turn").last.locator(".mt-answer")
+        return answer.inner_text().strip() if answer.count() else ""
+
+    def figures(self, column: int) -> Locator:
+        """What stands under a chat column's last answer: tokens, speed, why it ended."""
+        return self.page.locator(f"#column-{column}-chat .mt-stats").last
 
     def thoughts(self, column: int) -> Locator:
-        """The boxes of reasoning in a chat column."""
-        return self.page.locator(f"#column-{column}-chat .thought-group")
+        """The reasoning in a chat column."""
+        return self.page.locator(f"#column-{column}-chat details.mt-thought")
 
     def value_of(self, field: str) -> str:
         return self.page.locator(f"#{field} textarea, #{field} input").first.input_value()

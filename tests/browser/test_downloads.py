@@ -124,7 +124,7 @@ def test_two_downloads_one_paused_and_killed_end_whole_and_are_offered(
     me.chooses("data-source", re.compile(CHINESE))
     expect(me.sees("data-survey")).to_contain_text("64", timeout=PATIENCE)
     me.goes_to("chat")
-    me.chooses("chat-base", MODEL)
+    me.chooses("chat-columns", MODEL)
 
     size = (ROOT / "assets/demo_model/model.safetensors").stat().st_size
     assert hub.bytes_sent(MODEL, "model.safetensors") < size * 1.2, "it went on where it stopped"

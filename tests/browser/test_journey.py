@@ -148,48 +148,53 @@ def reads_the_log(me: Person, workspace: Workspace, *, run: str) -> None:
 
 
 def compares(me: Person, *, run: str) -> None:
-    """The base and, of six checkpoints, the first, the last and one that is added; not a fifth."""
+    """The base and, of six checkpoints, the first, the last and one that is added."""
     me.presses("run-chat")
     expect(me.sees("tab-chat")).to_be_visible(timeout=PATIENCE)
     chosen = me.sees("chat-columns").locator(".token")
     expect(chosen).to_have_count(3, timeout=PATIENCE)
     me.adds("chat-columns", "checkpoint-15")
     expect(chosen).to_have_count(4)
-    me.adds("chat-columns", "checkpoint-20")
-    expect(chosen).to_have_count(4)
-    expect(me.sees("chat-columns")).not_to_contain_text("checkpoint-20")
     me.presses("chat-load")
     expect(me.sees("chat-status")).to_contain_text("Columns loaded: 4", timeout=TRAINING)
     me.opens_all_folds()
     me.types("chat-max_tokens", "40")
     me.types("chat-question", "What lowers a fever?")
     me.presses("chat-send")
-    names = ["Base model", *(f"{run} · checkpoint-{step}" for step in (5, 30, 15))]
+    names = ["medtune/demo", *(f"{run} · checkpoint-{step}" for step in (5, 30, 15))]
     for number, name in enumerate(names, 1):
         expect(me.sees(f"column-{number}-head")).to_contain_text(name)
-        expect(me.sees(f"column-{number}-stats")).to_contain_text("tokens/s", timeout=PATIENCE)
+        expect(me.figures(number)).to_contain_text("tokens/s", timeout=PATIENCE)
         expect(me.sees(f"column-{number}-chat")).to_contain_text("What lowers a fever?")
     # Reasoning is folded above the answer, and there to be read.
     thought = me.thoughts(1).last
-    expect(thought.locator(":scope > div")).to_have_count(1)
-    thought.get_by_role("button").first.click()
-    expect(thought.locator(":scope > div")).to_have_count(2)
-    assert len(thought.locator(":scope > div").last.inner_text()) > 10
+    expect(thought.locator(".mt-reasoning")).to_be_hidden()
+    thought.locator("summary").click()
+    assert len(thought.locator(".mt-reasoning").inner_text()) > 10
+    # A column moves with what it has said, and goes without the others.
+    last = me.last_answer(4)
+    me.sees("column-4").get_by_role("button", name="Move to the left").click()
+    expect(me.sees("column-3-head")).to_contain_text("checkpoint-15")
+    assert me.last_answer(3) == last
+    me.sees("column-3").get_by_role("button", name="Remove this column").click()
+    expect(me.sees("column-4")).to_have_count(0)
+    expect(me.sees("column-3-head")).to_contain_text("checkpoint-30")
+    expect(chosen).to_have_count(3)
 
 
 def stops_an_answer(me: Person, medtune: Watched) -> None:
     """The demo model answers in a second; its engine is held, so that there is time to stop it."""
     me.presses("chat-clear")
-    expect(me.sees("column-1-stats")).not_to_contain_text("tokens")
+    expect(me.sees("column-1-chat").locator(".mt-turn")).to_have_count(0)
     (engine,) = engines(medtune)
     engine.suspend()
     try:
         me.types("chat-question", "What lowers a fever?")
         me.presses("chat-send")
-        expect(me.sees("column-4-chat")).to_contain_text("What lowers a fever?")
+        expect(me.sees("column-3-chat")).to_contain_text("What lowers a fever?")
         me.presses("chat-stop")
-        for number in (1, 2, 3, 4):
-            expect(me.sees(f"column-{number}-stats")).to_contain_text("stopped")
+        for number in (1, 2, 3):
+            expect(me.figures(number)).to_contain_text("stopped")
     finally:
         engine.resume()
 

@@ -92,7 +92,7 @@ def loads_base_and_last(me: Person, sample: str) -> None:
     expect(me.sees("chat-columns")).to_contain_text(last, timeout=PATIENCE)
     me.presses("chat-load")
     expect(me.sees("column-3-head")).to_contain_text(last, timeout=TRAINING)
-    expect(me.sees("column-1-head")).to_contain_text("Base model")
+    expect(me.sees("column-1-head")).to_contain_text("medtune/demo")
     ready = me.sees("chat-status").locator("[data-state=ready]")
     expect(ready).to_be_visible(timeout=TRAINING)
 
@@ -101,17 +101,17 @@ def asks(me: Person, question: str) -> tuple[str, str]:
     """The answers of base and last checkpoint as the page shows them, without the reasoning."""
     me.presses("chat-clear")
     for number in (1, 3):
-        expect(me.sees(f"column-{number}-stats")).not_to_contain_text("tokens")
+        expect(me.sees(f"column-{number}-chat").locator(".mt-turn")).to_have_count(0)
     me.types("chat-question", question)
     me.presses("chat-send")
     for number in (1, 3):
-        expect(me.sees(f"column-{number}-stats")).to_contain_text("tokens/s", timeout=PATIENCE)
+        expect(me.figures(number)).to_contain_text("tokens/s", timeout=PATIENCE)
     return me.last_answer(1), me.last_answer(3)
 
 
 def reads_the_reasoning(me: Person) -> None:
     """Folded above the last answer; a click unfolds it."""
     thought = me.thoughts(3).last
-    expect(thought.locator(":scope > div")).to_have_count(1)
-    thought.get_by_role("button").first.click()
-    expect(thought.locator(":scope > div").last).to_have_text(re.compile(r"\S.{10}", re.DOTALL))
+    expect(thought.locator(".mt-reasoning")).to_be_hidden()
+    thought.locator("summary").click()
+    expect(thought.locator(".mt-reasoning")).to_have_text(re.compile(r"\S.{10}", re.DOTALL))

@@ -23,9 +23,25 @@ class Talk(BaseHTTPRequestHandler):
         length = int(self.headers["Content-Length"])
         body = json.loads(self.rfile.read(length))
         self.server.asked.append(body)
+        self.server.keys.append(self.headers.get("Authorization", ""))
         try:
             for act in self.server.scripts[body["model"]]:
                 act(self)
+        except (BrokenPipeError, ConnectionResetError):
+            self.server.left.set()
+
+    def do_GET(self) -> None:  # noqa: N802
+        """The list of models, to whoever has the key; or what ``listing`` says."""
+        self.server.keys.append(self.headers.get("Authorization", ""))
+        try:
+            if self.server.listing is not None:
+                for act in self.server.listing:
+                    act(self)
+            elif self.server.key and self.server.keys[-1] != f"Bearer {self.server.key}":
+                status(401, b'{"error": {"message": "no such key"}}')(self)
+            else:
+                listed = {"data": [{"id": name} for name in self.server.scripts]}
+                status(200, json.dumps(listed).encode())(self)
         except (BrokenPipeError, ConnectionResetError):
             self.server.left.set()
 
@@ -41,6 +57,9 @@ class Scripted(ThreadingHTTPServer):
         self.scripts = scripts
         self.asked: list[dict[str, Any]] = []
         self.left = threading.Event()
+        self.key = ""
+        self.keys: list[str] = []
+        self.listing: Sequence[Act] | None = None
 
     @property
     def url(self) -> str:

@@ -95,7 +95,7 @@ def test_killed_while_four_columns_stream(
     (end,) = [event for event in answers if not isinstance(event, Delta)]
     assert isinstance(end, Failed)
     assert end.error.key == "engine.errors.unloaded"
-    assert manager.current() is None
+    assert manager.engines == []
     assert again.loading.state == "unloaded"
 
 
@@ -146,17 +146,26 @@ def check_secrecy(engine: Engine, log: Path) -> None:
     assert listening == {"127.0.0.1"}
 
 
-def test_a_new_base_ends_the_old_engine(
+def test_two_bases_answer_beside_each_other_and_end_alone(
     manager: EngineManager, base: Path, tmp_path: Path, columns: list[Column]
 ) -> None:
+    """A second base is a second engine: what one says or suffers is not the other's."""
     other = make_tiny_model(tmp_path / "other", ["another model"] * 5)
-    first = manager.load(base, columns[:1])
-    first.wait_ready(120)
+    first = manager.load(base, columns[:2])
     second = manager.load(other, columns[:1])
-    assert not first.alive
-    second.wait_ready(120)
-    assert contents(second, columns[:1], question("x"), SHORT)
-    assert manager.current() is second
+    for engine in (first, second):
+        engine.wait_ready(120)
+    assert first.log != second.log
+    alone = contents(first, columns[:2], question("x"), SHORT)
+    assert contents(second, columns[:1], question("x"), SHORT) != alone
+    os.kill(second.pid, signal.SIGKILL)
+    assert eventually(lambda: second.loading.state == "failed")
+    assert contents(first, columns[:2], question("x"), SHORT) == alone
+    assert manager.load(base, columns[:2]) is first
+    again = manager.load(other, columns[:1])
+    again.wait_ready(120)
+    assert manager.unload(other) > 50_000_000
+    assert manager.engines == [first] and first.alive
 
 
 def test_pickles_that_the_person_agreed_to_answer_and_run_no_code(

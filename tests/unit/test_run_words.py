@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from backend.chat.conversations import SavedColumn
 from backend.training.checkpoints import FINAL, Checkpoint
 from backend.training.schema import FIELDS, defaults
 from ui.components.chat_columns import column_label
@@ -33,5 +34,6 @@ def test_what_a_run_saved_last_has_a_name_in_chinese() -> None:
     """ "final" is the program's own word, not the name of a folder."""
     found = [Checkpoint("checkpoint-20", 20, Path("x"), True), Checkpoint(FINAL, 30, Path(), True)]
     assert [checkpoint_words(one.name, "zh") for one in found] == ["checkpoint-20", "最终结果"]
-    assert column_label(f"first/{FINAL}", "zh") == "first · 最终结果"
-    assert column_label("first/checkpoint-20", "zh") == "first · checkpoint-20"
+    for name, words in ((FINAL, "最终结果"), ("checkpoint-20", "checkpoint-20")):
+        column = SavedColumn(f"first/{name}", f"first · {name}", run="first", checkpoint=name)
+        assert column_label(column, "zh") == f"first · {words}"

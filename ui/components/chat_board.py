@@ -26,6 +26,9 @@ from ui.markdown import markdown
 SCRIPTS = ("patch.js", "chat_formulas.js", "chat_live.js", "chat_board.js")
 
 _WORDS = ("send_all", "send_here", "cancel")
+STOP_ALL = "() => document.querySelector('.mt-board').dispatchEvent(new Event('medtune-stop'))"
+"""What a button elsewhere on the page runs to stop every answer."""
+
 _TEMPLATE = '<div class="mt-board" role="group" data-busy=""></div>'
 
 
@@ -35,12 +38,15 @@ def build_board(room: Room, *, language: str = "en") -> gr.HTML:
     def news(asked: Any) -> dict[str, Any]:
         return news_of(room, asked)
 
+    def stop(key: Any) -> None:
+        room.talk.stop(key if isinstance(key, str) and key else None)
+
     return gr.HTML(
         value=board_value(language),
         html_template=_TEMPLATE,
         js_on_load=_script(),
         apply_default_css=False,
-        server_functions=[news],
+        server_functions=[news, stop],
         elem_id="chat-board",
     )
 

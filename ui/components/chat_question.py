@@ -11,6 +11,7 @@ from backend.chat.room import Room
 from backend.chat.under_way import Asking
 from backend.text import text
 from ui.components.actions import pressed
+from ui.components.chat_board import STOP_ALL
 from ui.components.chat_columns import column_label
 from ui.components.chat_settings import settings_of
 from ui.components.choices import choices_now
@@ -89,7 +90,7 @@ class ChatQuestion:
     def wire(self, language: gr.Radio, board: gr.HTML, settings: list[Any]) -> None:
         """Connect what asks with what it asks with."""
         self.suggestion.input(lambda chosen: chosen, self.suggestion, self.question, **PRIVATE)
-        self.stop.click(lambda: self._room.talk.stop(), **PRIVATE)
+        self.stop.click(None, None, None, js=STOP_ALL, **PRIVATE)
         self.undo.click(told(self._undo), [language, self.target], **PRIVATE)
         self.clear.click(told(self._clear), language, **PRIVATE)
         gr.on(

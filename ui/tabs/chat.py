@@ -102,9 +102,6 @@ class ChatTab:
             case "remove":
                 self.room.remove(target)
                 keys = [one for one in keys if one != target]
-            case "stop":
-                self.room.talk.stop(key)
-                return gr.skip()
             case "undo":
                 self.room.talk.undo([key])
                 return gr.skip()
