@@ -36,9 +36,12 @@ function newColumn(key) {
   talk.tabIndex = 0;
   const turns = document.createElement("div");
   talk.append(turns);
-  const column = { box, head, talk, turns, foot, told: [], live: null, follows: true };
+  const column = { box, head, talk, turns, foot, told: [], live: null, follows: true, top: 0 };
   talk.addEventListener("scroll", () => {
-    column.follows = talk.scrollHeight - talk.scrollTop - talk.clientHeight < 40;
+    // Only a scroll upwards is a person's wish to stay: what is laid out late also moves the end.
+    if (talk.scrollHeight - talk.scrollTop - talk.clientHeight < 40) column.follows = true;
+    else if (talk.scrollTop < column.top) column.follows = false;
+    column.top = talk.scrollTop;
   });
   return column;
 }
@@ -139,12 +142,15 @@ async function ask() {
   asking = false;
   failures = answer ? 0 : failures + 1;
   if (answer && language === props.value?.language) {
+    const begun = performance.now();
     if (answer.columns) {
       draw(answer);
       stamp = answer.stamp;
     }
     drawLive(answer.live);
-    follow();
+    follow(); // which waits for the layout
+    const detail = performance.now() - begun;
+    board.dispatchEvent(new CustomEvent("medtune-drawn", { detail }));
   }
   if (again) await ask();
 }

@@ -70,8 +70,8 @@ def test_no_link_runs_anything(written: str) -> None:
 
 
 PIECES = [
-    *"<>&\"'`$\\[!*|)", "](", "\n", "\n\n", "script", "img src=x onerror=", "javascript:", "# ", "- ",
-    "a ", "<svg/onload=", "~~~",
+    *"<>&\"'`$\\[!*|)", "](", "\n", "\n\n", "script", "img src=x onerror=", "javascript:", "# ",
+    "- ", "a ", "<svg/onload=", "~~~",
 ]  # fmt: skip
 
 

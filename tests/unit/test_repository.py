@@ -23,6 +23,7 @@ SAID_NOWHERE = {
 }
 
 MODULE_OF = {
+    "markdown-it-py": "markdown_it",
     "pyyaml": "yaml",
     "types-PyYAML": "yaml",
     "types-psutil": "psutil",
