@@ -1,8 +1,8 @@
 """OpenAI's chat API as this engine speaks it: checked requests, shaped replies, its errors.
 
 Knows nothing about models or HTTP. Source of the shapes: OpenAI's API reference for
-``/v1/chat/completions``; ``top_k``, ``repetition_penalty`` and ``continuous_usage_stats`` are named
-as vLLM names them.
+``/v1/chat/completions``; ``top_k``, ``repetition_penalty``, ``continuous_usage_stats`` and
+``chat_template_kwargs.enable_thinking`` are named as vLLM names them.
 """
 
 from __future__ import annotations
@@ -80,6 +80,8 @@ class ChatRequest:
     stream: bool = False
     include_usage: bool = False
     continuous_usage: bool = False
+    thinking: bool | None = None
+    """Reason first, or not at all; None as the model was trained."""
 
 
 def parse_chat(body: Any) -> ChatRequest:
@@ -95,6 +97,10 @@ def parse_chat(body: Any) -> ChatRequest:
     options = fields.get("stream_options") or {}
     if not isinstance(options, dict):
         raise _bad("stream_options", "stream_options must be an object")
+    template = fields.get("chat_template_kwargs") or {}
+    if not isinstance(template, dict):
+        raise _bad("chat_template_kwargs", "chat_template_kwargs must be an object")
+    thinking = template.get("enable_thinking")
     longest = fields.get("max_completion_tokens")
     if longest is None:
         longest = fields.get("max_tokens")
@@ -109,6 +115,7 @@ def parse_chat(body: Any) -> ChatRequest:
         stream=_flag("stream", fields.get("stream")),
         include_usage=_flag("stream_options", options.get("include_usage")),
         continuous_usage=_flag("stream_options", options.get("continuous_usage_stats")),
+        thinking=None if thinking is None else _flag("enable_thinking", thinking),
     )
 
 

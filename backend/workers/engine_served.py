@@ -143,7 +143,7 @@ class ServedModels:
             ApiError: unknown model, a prompt that fills the context, or too many waiting.
         """
         served = self.get(asked.model)
-        prompt = await self._in_worker(served.encoder.encode, asked.messages)
+        prompt = await self._in_worker(served.encoder.encode, asked.messages, asked.thinking)
         if len(prompt) >= served.context:
             raise ApiError(
                 400,
@@ -156,7 +156,9 @@ class ServedModels:
         # Looked up again, and without a pause before submit: an adapter that is unloaded meanwhile
         # must not be named by a new row.
         served = self.get(asked.model)
-        generation = Generation(served.encoder.detokenizer(), asked.stop)
+        # What stands at the prompt's end is the answer's beginning to whoever reads it.
+        begun = served.encoder.opening if asked.thinking else ""
+        generation = Generation(served.encoder.detokenizer(), asked.stop, begun)
         row = Row(
             prompt=prompt,
             adapter=served.adapter,
@@ -197,12 +199,12 @@ class Generation:
 
     row: Row
 
-    def __init__(self, detokenizer: Detokenizer, stops: Sequence[str]) -> None:
+    def __init__(self, detokenizer: Detokenizer, stops: Sequence[str], begun: str = "") -> None:
         self.tokens = 0
         self._detokenizer = detokenizer
         self._stops = StopTexts(stops)
         self._arrived: asyncio.Queue[Token | End] = asyncio.Queue()
-        self._ready: deque[str | End] = deque()
+        self._ready: deque[str | End] = deque([begun] if begun else [])
         self._loop = asyncio.get_running_loop()
 
     def put_from_thread(self, event: Token | End) -> None:

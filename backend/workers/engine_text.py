@@ -34,9 +34,15 @@ class PromptEncoder:
             thoughts - {tokenizer.unk_token_id}
         )
 
-    def encode(self, messages: Sequence[dict[str, str]]) -> list[int]:
+    def encode(self, messages: Sequence[dict[str, str]], thinking: bool | None = None) -> list[int]:
         """Token ids of the prompt for the next answer, as LLaMA-Factory's inference builds it:
-        reasoning of earlier answers is left out where the template is a reasoning one."""
+        reasoning of earlier answers is left out where the template is a reasoning one.
+
+        Args:
+            thinking: False puts an empty block of reasoning into the prompt, as LLaMA-Factory does
+                with ``enable_thinking: false``; True puts ``opening`` there. None, or a template
+                without reasoning, leaves it to the model.
+        """
         turns = [dict(message) for message in messages]
         for message in turns:
             if message["role"] != "assistant":
@@ -44,7 +50,19 @@ class PromptEncoder:
         system = turns.pop(0)["content"] if turns[0]["role"] == "system" else None
         answer = {"role": "assistant", "content": ""}
         prompt, _ = self.template.encode_oneturn(self._written, [*turns, answer], system)
-        return list(prompt)
+        if thinking is False and self._reasons:
+            return [*prompt, *self.template.get_thought_word_ids(self.tokenizer)]
+        return [*prompt, *self._written.encode(self.opening)] if thinking else list(prompt)
+
+    @property
+    def opening(self) -> str:
+        """What an answer that reasons begins with; empty for a template without reasoning."""
+        return str(self.template.thought_words[0]) if self._reasons else ""
+
+    @property
+    def _reasons(self) -> bool:
+        # LLaMA-Factory's ReasoningTemplate; every template has the words.
+        return "Reasoning" in type(self.template).__name__
 
     def decode(self, tokens: Sequence[int]) -> str:
         """Text of any tokens, special ones included."""

@@ -16,6 +16,8 @@ from backend.library.datasets import find_raw_dataset
 from backend.workspace import Workspace
 from tests.browser.conftest import Open
 from tests.browser.person import PATIENCE, PREPARING, Person
+from tests.fakes.openai_server import DONE, chunk, status, streams
+from tests.fakes.openai_server import serving as serving_models
 from tests.fakes.server import Server, serving
 
 pytestmark = pytest.mark.browser
@@ -32,7 +34,9 @@ def workspace(tmp_path_factory: pytest.TempPathFactory) -> Workspace:
 @pytest.fixture(scope="module")
 def medtune(workspace: Workspace) -> Iterator[Server]:
     arguments = ["app.py", "--no-browser", "--port", "0", "--workspace", workspace.root]
-    with serving(arguments) as server:
+    # Servers that are added are noted there, and not among a developer's own.
+    env = {"XDG_CONFIG_HOME": str(workspace.root.parent / "config")}
+    with serving(arguments, env=env) as server:
         yield server
         assert "Traceback" not in server.output()
 
@@ -250,3 +254,47 @@ def test_hyperparameters_survive_a_reload(medtune: Server, open_page: Open) -> N
     me.goes_to("hyperparameters")
     expect(me.sees("field-lora_alpha").locator("input")).to_have_value("77", timeout=PATIENCE)
     expect(me.sees("field-run_name").locator("textarea, input")).to_have_value("kept")
+
+
+def test_servers_that_are_none_and_answers_that_would_do_harm(me: Person) -> None:
+    """A clear sentence for each, and what a model writes is shown and never run."""
+    evil = "<script>window.harmed = 1</script> <img src=x onerror='window.harmed = 1'> $x_1$"
+    good = [status(200), streams(chunk(evil), chunk(finish="stop"), DONE)]
+    broken = [status(200), streams(chunk("half"))]
+    with serving_models(broken=broken, good=good) as server:
+        me.goes_to("chat")
+        me.opens_all_folds()
+        me.types("chat-address", "http://me:secret@far/v1")
+        me.presses("chat-ask-models")
+        me.is_told("is no address of a server")
+        me.types("chat-address", server.url.replace("/v1", "/elsewhere"))
+        server.key = "sk-0815"
+        me.types("chat-key", "wrong")
+        me.presses("chat-ask-models")
+        me.is_told("refuses the key")
+        for model in ("broken", "good"):
+            me.types("chat-address", server.url)
+            me.types("chat-key", "sk-0815")
+            me.presses("chat-ask-models")
+            expect(me.sees("chat-remote-model")).to_be_visible()
+            me.chooses("chat-remote-model", model)
+            me.presses("chat-add-remote")
+            expect(me.sees("chat-columns")).to_contain_text(model)
+        me.presses("chat-load")
+        expect(me.sees("column-3-head")).to_contain_text("good")
+        me.chooses("chat-target", "good")
+        me.types("chat-question", "<b>Who?</b>")
+        me.presses("chat-send")
+        expect(me.sees("column-3-chat").locator(".katex")).to_be_visible()
+        assert me.last_answer(3).startswith("<script>window.harmed = 1</script>")
+        expect(me.sees("column-3-chat").locator(".mt-question")).to_have_text("<b>Who?</b>")
+        assert me.page.evaluate("window.harmed") is None
+        me.chooses("chat-target", "broken")
+        me.types("chat-question", "Q?")
+        me.presses("chat-send")
+        expect(me.sees("column-2-chat")).to_contain_text("stopped in the middle")
+        assert me.last_answer(2) == "half"
+        for column in (3, 2):
+            me.sees(f"column-{column}").get_by_role("button", name="Remove this column").click()
+            expect(me.sees(f"column-{column}")).to_have_count(0)
+        assert "sk-0815" not in me.page.content()

@@ -102,7 +102,11 @@ def streams(*events: dict[str, Any] | bytes) -> Act:
 
 def until(event: threading.Event) -> Act:
     """Wait, at most half a minute."""
-    return lambda _: event.wait(30) and None
+
+    def act(_: Talk) -> None:
+        event.wait(30)
+
+    return act
 
 
 def forever(event: dict[str, Any]) -> Act:

@@ -156,3 +156,18 @@ def status(engine: Engine) -> dict[str, Any]:
     answer = httpx.get(f"{target.url}/status", headers=dict(target.headers), trust_env=False)
     found: dict[str, Any] = answer.json()
     return found
+
+
+def test_reasoning_is_switched_on_and_off(engine: Engine, columns: list[Column]) -> None:
+    """On, the answer begins in its reasoning; off, the prompt ends with an empty block of it."""
+    said = {
+        way: replies(
+            engine, columns[:1], question("Why?"), Settings.greedy(max_tokens=6, thinking=way)
+        )
+        for way in ("trained", "on", "off")
+    }
+    on, off, trained = (said[way]["base"] for way in ("on", "off", "trained"))
+    assert on.content.startswith("<think>\n") and on.reasoning_closed is False
+    assert on.done and trained.done and off.done
+    opening = on.done.prompt_tokens - trained.done.prompt_tokens
+    assert 0 < opening < off.done.prompt_tokens - trained.done.prompt_tokens

@@ -20,6 +20,7 @@ JSON = st.recursive(
 FIELDS = st.sampled_from(
     ["model", "messages", "temperature", "top_p", "top_k", "seed", "max_tokens", "stop", "stream"]
     + ["stream_options", "n", "tools", "logprobs", "max_completion_tokens", "repetition_penalty"]
+    + ["chat_template_kwargs"]
 )
 
 
@@ -27,6 +28,14 @@ def test_defaults_are_openais() -> None:
     asked = parse_chat(BODY)
     assert (asked.sampling.temperature, asked.sampling.top_p, asked.sampling.top_k) == (1, 1, 0)
     assert (asked.stream, asked.stop, asked.max_tokens) == (False, (), 1024)
+
+
+def test_reasoning_is_asked_for_as_vllm_has_it() -> None:
+    for kwargs, thinking in ((None, None), ({}, None), ({"enable_thinking": False}, False)):
+        assert parse_chat({**BODY, "chat_template_kwargs": kwargs}).thinking is thinking
+    for wrong in (3, {"enable_thinking": "yes"}):
+        with pytest.raises(ApiError):
+            parse_chat({**BODY, "chat_template_kwargs": wrong})
 
 
 def test_the_newer_names_of_openai_are_understood() -> None:

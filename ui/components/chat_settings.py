@@ -40,7 +40,11 @@ def lay_out_settings(words: Words) -> list[Any]:
             )
             thinking = words.make(
                 gr.Radio,
-                {"label": "chat.settings.thinking", "choices": _ways},
+                {
+                    "label": "chat.settings.thinking",
+                    "info": "chat.settings.thinking_help",
+                    "choices": _ways,
+                },
                 value="trained",
                 elem_id="chat-thinking",
             )
