@@ -213,10 +213,14 @@ class Loader:
             found[column.key] = replace(found[column.key], twins=twins)
         return found
 
-    def target(self, column: SavedColumn) -> Target:
-        """Where and how a column is asked; refused where it can't be."""
+    def targets(self, columns: Sequence[SavedColumn]) -> dict[str, Target]:
+        """Where and how each column is asked, by key; refused where it can't be."""
+        known = self.sources()
+        return {column.key: self._target(column, known) for column in columns}
+
+    def _target(self, column: SavedColumn, known: Mapping[str, Source]) -> Target:
         try:
-            source = source_of(column, self.sources())
+            source = source_of(column, known)
         except EngineError as error:
             return Target(url="", model=column.key, refused=error)
         if source.folder is None:

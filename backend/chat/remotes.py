@@ -49,12 +49,14 @@ class Remotes:
 
     Attributes:
         unreadable: Why what was kept can't be read; it is not written over then.
+        revision: Rises with each change.
     """
 
     def __init__(self, file: Path) -> None:
         self._file = file
         self._lock = threading.Lock()
         self.unreadable: EngineError | None = None
+        self.revision = 0
         self._servers = self._read()
 
     def __repr__(self) -> str:
@@ -143,6 +145,7 @@ class Remotes:
     def _change(self, servers: Mapping[str, _Server]) -> None:
         self._write(servers)
         self._servers = dict(servers)
+        self.revision += 1
 
     def _read(self) -> dict[str, _Server]:
         try:

@@ -36,7 +36,7 @@ class Room:
         self.workspace = workspace
         self.present = Present(workspace)
         self.loader = Loader(self.present, engines, remotes)
-        self.talk = Talk(self.present, self.loader.target, self.loader.states)
+        self.talk = Talk(self.present, self.loader.targets, self.loader.states)
 
     def conversation(self) -> Conversation:
         return self.present.current()
@@ -94,7 +94,8 @@ class Room:
 
         Made without looking at what lies on disk: it is asked for several times a second.
         """
-        parts = [str(self.present.revision), str(self.loader.freed)]
+        remotes = self.loader.remotes.revision
+        parts = [str(self.present.revision), str(self.loader.freed), str(remotes)]
         for engine in self.loader.engines:
             now = engine.loading
             keys = ",".join(column.key for column in engine.columns)

@@ -28,18 +28,18 @@ class Talk:
     """What is asked in a room. Safe among threads.
 
     Args:
-        target: Says where a column is asked.
+        find: Says where columns are asked, by key.
         settle: Brings the columns to what is loaded now, see ``Present.prove``.
     """
 
     def __init__(
         self,
         present: Present,
-        target: Callable[[SavedColumn], Target],
+        find: Callable[[Sequence[SavedColumn]], Mapping[str, Target]],
         settle: Callable[[], object] = lambda: None,
     ) -> None:
         self._present = present
-        self._target = target
+        self._find = find
         self._settle = settle
         self._askings: list[Asking] = []
         self.failures: dict[str, MedTuneError] = {}
@@ -70,6 +70,8 @@ class Talk:
         with self._present.lock:
             conversation = self._present.current()
             columns = [one for one in _chosen(conversation, keys) if one.messages]
+            if not columns:
+                raise EngineError("chat.errors.nothing_asked")
             cuts = {column.key: _last_question(column) for column in columns}
             questions = {one.key: one.messages[cuts[one.key]].content for one in columns}
             return self._start(conversation, columns, questions, settings, cuts)
@@ -91,16 +93,20 @@ class Talk:
                     if message.turn == turn and message.role == "user":
                         cuts[column.key] = place
             columns = [one for one in conversation.columns if one.key in cuts]
+            if not columns:
+                raise EngineError("chat.errors.nothing_asked")
             return self._start(conversation, columns, dict.fromkeys(cuts, question), settings, cuts)
 
     def undo(self, keys: Iterable[str] | None = None) -> None:
         """Take the last turn back: of these columns, or of all that had the latest one.
 
         Raises:
-            EngineError: one of them still answers.
+            EngineError: one of them still answers, or nothing was asked yet.
         """
         with self._present.lock:
             asked = [one for one in _chosen(self._present.current(), keys) if one.messages]
+            if not asked:
+                raise EngineError("chat.errors.nothing_asked")
             latest = max((one.messages[-1].turn for one in asked), default="")
             if keys is None:
                 asked = [one for one in asked if one.messages[-1].turn == latest]
@@ -154,7 +160,7 @@ class Talk:
             _check(question)
         self._check_free(columns)
         turn = f"{time.time_ns():016x}"
-        targets = {column.key: self._target(column) for column in columns}
+        targets = self._find(columns)
         if all(target.refused for target in targets.values()):
             # Nobody would answer: said once, and nothing is written into the conversation.
             raise next(target.refused for target in targets.values() if target.refused)

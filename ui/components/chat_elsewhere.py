@@ -11,6 +11,7 @@ import gradio as gr
 from backend.chat.remotes import checked_address, is_loopback
 from backend.chat.room import Room
 from backend.chat.sources import remote
+from backend.errors import EngineError
 from backend.library.models import list_models
 from backend.text import text
 from ui.components.actions import action_button, action_slot, on_press, pressed
@@ -159,12 +160,14 @@ class ChatElsewhere:
         address: str,
         key: str,
         keep: bool,
-        model: str,
+        model: str | None,
         agree: bool,
         columns: list[str],
     ) -> list[Any]:
         at = checked_address(address)
         remotes = self._room.loader.remotes
+        if not model:
+            raise EngineError("chat.remote.errors.no_models", address=at)
         remotes.add(at, model, key=key.strip() or None, keep=keep, agreed=bool(agree))
         chosen = [*columns, remote(at, model).key]
         hidden = gr.update(visible=False)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 import gradio as gr
@@ -37,7 +38,7 @@ class ChatTab:
         self.question = ChatQuestion(room, words, language)
         self.settings = lay_out_settings(words)
         self.saved = ChatSaved(room, words, language, choice=self.choice)
-        self.seen = gr.State("")
+        self.seen = gr.State(())
         self.question.wire(language, self.board, self.settings)
         self.board.click(
             told(self._press),
@@ -45,50 +46,54 @@ class ChatTab:
             self.choice.columns,
             **CARRYING,
         )
-        self._moving = [
-            self.choice.status,
-            self.question.target,
-            self.question.suggestion,
-            self.saved.list,
-            self.seen,
-        ]
-        asked = [self.question.target, self.saved.words]
+        self._asked = [self.question.target, self.question.suggestion]
+        self._moving = [self.choice.status, self.saved.list, *self._asked, self.seen]
+        sent = [self.question.target, self.saved.words, self.saved.deleting]
         self.timer = gr.Timer(TICK_SECONDS)
-        self.timer.tick(told(self._tick), [language, self.seen, *asked], self._moving, **PRIVATE)
+        self.timer.tick(told(self._tick), [language, self.seen, *sent], self._moving, **PRIVATE)
         self.refresh = Refresh(
             self._show,
             [self.board, self.choice.columns, *self.elsewhere.shown, *self._moving],
-            inputs=[self.choice.columns, *asked],
+            inputs=[self.choice.columns, *sent],
         )
 
-    def _show(self, language: str, keys: list[str], target: str | None, words: str) -> list[Any]:
+    def _show(
+        self, language: str, keys: list[str], target: str | None, words: str, deleting: str
+    ) -> list[Any]:
         return [
             board_value(language),
             self.choice.show(language, keys, sent=keys),
             *self.elsewhere.show(language),
-            *self._view(language, target, words),
-        ]
-
-    def _view(self, language: str, target: str | None, words: str) -> list[Any]:
-        return [
             self.choice.show_status(language),
+            self.saved.show(language, words, deleting),
             *self.question.show(language, target),
-            self.saved.show(language, words),
-            self._stamp(),
+            self._stamps(),
         ]
 
-    def _tick(self, language: str, seen: str, target: str | None, words: str) -> list[Any]:
-        """Look whether something has changed, and draw only then; loading moves all the time."""
-        now = self._stamp()
-        if now != seen:
-            return self._view(language, target, words)
-        if any(not engine.loading.over for engine in self.room.loader.engines):
-            return [self.choice.show_status(language), *[gr.skip()] * (len(self._moving) - 1)]
-        return [gr.skip()] * len(self._moving)
+    def _tick(
+        self, language: str, seen: Sequence[str], target: str | None, words: str, deleting: str
+    ) -> list[Any]:
+        """Look whether something has changed, and draw only that; loading moves all the time."""
+        now = self._stamps()
+        before = seen or ("", "", "")
+        loading = any(not engine.loading.over for engine in self.room.loader.engines)
+        changed = [new != old for new, old in zip(now, before, strict=True)]
+        return [
+            self.choice.show_status(language) if changed[0] or loading else gr.skip(),
+            self.saved.show(language, words, deleting) if changed[1] else gr.skip(),
+            *(self.question.show(language, target) if changed[2] else [gr.skip()] * 2),
+            now if any(changed) else gr.skip(),
+        ]
 
-    def _stamp(self) -> str:
-        # The list of what is on disk as well: another dashboard may write there.
-        return f"{self.room.stamp()}|{self.room.present.listing.stamp()}"
+    def _stamps(self) -> tuple[str, str, str]:
+        """What changes when the status, the list of conversations, or the columns would."""
+        now = self.room.conversation()
+        return (
+            self.room.stamp(),
+            # Of what is on disk: another dashboard may write there.
+            f"{self.room.present.listing.stamp()}|{now.id}",
+            "|".join(column.key for column in now.columns),
+        )
 
     def _press(self, language: str, event: gr.EventData, keys: list[str]) -> Any:
         """A button of the board that asks nothing."""
