@@ -93,9 +93,8 @@ function draw(answer) {
     fill(column.foot, told.foot);
     drawTurns(column, told.turns, answer.live[told.key]);
   }
-  let note = board.querySelector(":scope > .mt-empty");
-  if (shown.length) note?.remove();
-  else if (!note) board.innerHTML = answer.empty;
+  if (shown.length) board.querySelector(":scope > .mt-empty")?.remove();
+  else board.innerHTML = answer.empty;
 }
 
 function drawLive(live) {

@@ -186,9 +186,11 @@ def _from_version_1(workspace: Workspace, value: dict[str, Any]) -> dict[str, An
         run, _, checkpoint = str(old["key"]).rpartition("/")
         if run:
             new = {"kind": "lora", "model": model, "run": run, "checkpoint": checkpoint}
+            new["label"] = f"{run} · {checkpoint}"
         elif full:
             run, _, checkpoint = full.rpartition("/")
             new = {"kind": "full", "key": full, "run": run, "checkpoint": checkpoint}
+            new |= {"model": full, "label": f"{run} · {checkpoint}"}
         else:
             new = {"kind": "base", "key": f"base:{model}", "model": model, "label": model}
         columns.append({**old, **new})

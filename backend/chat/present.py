@@ -12,6 +12,9 @@ from backend.chat.listing import Listing
 from backend.errors import EngineError, MedTuneError
 from backend.workspace import Workspace
 
+_ABOUT = ("label", "model", "step", "evaluation_loss", "template")
+"""What a source says of itself today; all else in a column is history."""
+
 
 class Present:
     """Holds the open conversation and writes it. Safe among threads that hold ``lock``.
@@ -130,13 +133,14 @@ class Present:
             now = self.current()
             before = {column.key: column for column in now.columns}
             keys = {column.key for column in wanted}
-            columns = [
-                before.get(one.key) or _returned(now, one.key, one.fingerprint) or one
-                for one in wanted
-            ]
+            columns = []
+            for one in wanted:
+                kept = before.get(one.key) or _returned(now, one.key, one.fingerprint) or one
+                for name in _ABOUT:
+                    # An evaluation may have come since, and a label may have been another one.
+                    setattr(kept, name, getattr(one, name))
+                columns.append(kept)
             gone = [column for column in now.columns if column.key not in keys]
-            if columns == now.columns:
-                return
             now.removed += [column for column in gone if column.messages]
             now.columns = columns
             self.changed()

@@ -126,6 +126,7 @@ def test_a_conversation_of_version_1_comes_back(workspace: Workspace) -> None:
     ]
     assert read.columns[1].messages[0].content == "Q?"
     assert read.columns[1].fingerprint == "f"
+    assert read.columns[1].label == "first · checkpoint-20"
     conversations.save(workspace, read)
     assert conversations.load(workspace, "old") == read
 

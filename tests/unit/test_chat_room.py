@@ -345,6 +345,17 @@ def test_weights_trained_anew_under_an_old_name_get_no_old_answers(workspace: Wo
         assert texts(column(room, "a")) == ["Q?", "Rest."], "and the old ones get theirs back"
 
 
+def test_what_a_source_says_of_itself_is_what_it_says_now(workspace: Workspace) -> None:
+    """An evaluation loss that was logged after the first question never reached its column."""
+    room = Room(workspace, EngineManager(workspace), Remotes(workspace.root / "none"))
+    before = SavedColumn("run/checkpoint-5", "run · checkpoint-5", kind="lora")
+    before.messages.append(SavedMessage("user", "Q?"))
+    room.present.arrange([before])
+    room.present.arrange([SavedColumn("run/checkpoint-5", "new", kind="lora", evaluation_loss=1.5)])
+    (now,) = room.conversation().columns
+    assert (now.label, now.evaluation_loss, texts(now)) == ("new", 1.5, ["Q?"])
+
+
 def test_a_deleted_conversation_does_not_come_back_with_a_late_answer(workspace: Workspace) -> None:
     with serving(a=ENDLESS) as server:
         room = room_of(workspace, server, "a")

@@ -12,6 +12,7 @@ from backend.chat.remotes import checked_address, is_loopback
 from backend.chat.room import Room
 from backend.chat.sources import remote
 from backend.errors import EngineError
+from backend.library.adapters import list_adapters, remove_adapter
 from backend.library.models import list_models
 from backend.text import text
 from ui.components.actions import action_button, action_slot, on_press, pressed
@@ -37,6 +38,7 @@ class ChatElsewhere:
                 with gr.Column(min_width=320):
                     self._lay_out_adapter(words)
             self.added = action_slot("chat-servers")
+            self.removing = gr.State("")
         self._wire(language)
 
     def _lay_out_server(self, words: Words) -> None:
@@ -121,10 +123,15 @@ class ChatElsewhere:
         self.take.click(
             told(self._take),
             [language, self.path, self.base, self.way, columns],
-            [columns, self.path],
+            [columns, self.path, self.added],
             **PRIVATE,
         )
-        on_press(self.added, self._press, [language, columns], [columns, self.added])
+        on_press(
+            self.added,
+            self._press,
+            [language, columns, self.removing],
+            [columns, self.added, self.removing],
+        )
 
     @property
     def shown(self) -> list[Any]:
@@ -133,7 +140,7 @@ class ChatElsewhere:
     def show(self, language: str) -> list[Any]:
         models = [one.id for one in list_models(self._room.workspace) if one.ready]
         choices = [(text(language, "chat.adapter.base_any"), ""), *((one, one) for one in models)]
-        return [gr.update(choices=choices), self._servers(language)]
+        return [gr.update(choices=choices), self._listed(language)]
 
     # What happens
 
@@ -178,7 +185,7 @@ class ChatElsewhere:
             hidden,
             hidden,
             hidden,
-            self._servers(language),
+            self._listed(language),
         ]
 
     def _take(self, language: str, path: str, base: str, way: str, columns: list[str]) -> list[Any]:
@@ -187,17 +194,46 @@ class ChatElsewhere:
         )
         gr.Info(text(language, "chat.adapter.taken", name=taken.name, base=taken.base), duration=8)
         chosen = [*columns, f"adapter:{taken.name}"]
-        return [self._choice.show(language, chosen), gr.update(value="")]
+        shown = self._choice.show(language, chosen)
+        return [shown, gr.update(value=""), self._listed(language)]
 
-    def _press(self, language: str, event: gr.EventData, columns: list[str]) -> list[Any]:
+    def _press(
+        self, language: str, event: gr.EventData, columns: list[str], removing: str
+    ) -> list[Any]:
         action, target = pressed(event)
-        address, _, model = target.partition(" ")
-        if action == "forget":
-            self._room.loader.remotes.remove(address, model)
-        return [
-            self._choice.show(language, columns, sent=columns),
-            self._servers(language),
-        ]
+        asked = ""
+        match action:
+            case "forget":
+                address, _, model = target.partition(" ")
+                self._room.loader.remotes.remove(address, model)
+            case "remove":
+                asked = target
+            case "remove-now" if target == removing:
+                remove_adapter(self._room.workspace, target)
+        chosen = self._choice.show(language, columns, sent=columns)
+        return [chosen, self._listed(language, asked), asked]
+
+    def _listed(self, language: str, removing: str = "") -> Safe:
+        """What was added so far, and how it is taken away again."""
+        return join([self._servers(language), self._adapters(language, removing)])
+
+    def _adapters(self, language: str, removing: str) -> Safe:
+        lines = []
+        for one in list_adapters(self._room.workspace):
+            words = text(language, "chat.adapter.on", name=one.name, base=one.base)
+            buttons = [action_button(text(language, "chat.adapter.remove"), "remove", one.name)]
+            if one.name == removing:
+                words = text(language, "chat.adapter.sure", name=one.name)
+                buttons = [
+                    action_button(
+                        text(language, "chat.saved.delete_now"), "remove-now", one.name, tone="bad"
+                    ),
+                    action_button(text(language, "chat.saved.keep"), "keep", one.name),
+                ]
+            lines.append(
+                element("div", words, " ", *buttons, cls="mt-small", data_key=f"adapter {one.name}")
+            )
+        return join(lines)
 
     def _servers(self, language: str) -> Safe:
         remotes = self._room.loader.remotes
