@@ -131,7 +131,7 @@ def ask(me: Person) -> None:
     me.chooses("chat-suggestion", "insulin")
     expect(me.sees("chat-question").locator("textarea, input").first).not_to_have_value("")
     me.presses("chat-send")
-    expect(me.sees("column-3-stats")).to_contain_text("tokens/s", timeout=60_000)
+    expect(me.figures(3)).to_contain_text("tokens/s", timeout=60_000)
 
 
 def in_both_languages(me: Person, tab: str) -> None:

@@ -13,8 +13,8 @@ from pathlib import Path
 from backend.chat.conversations import Conversation, read_conversation
 from backend.workspace import Workspace
 
-MOST_WORDS = 200_000
-"""Characters of a conversation that are searched."""
+MOST_WORDS = 50_000
+"""Characters of a conversation that are searched, and so held in memory."""
 
 
 @dataclass(frozen=True)
