@@ -20,7 +20,7 @@ from backend.chat.events import Event
 from backend.chat.settings import Settings
 
 # The engine sends something at least every five seconds, also while it reads a long prompt.
-_TIMEOUT = httpx.Timeout(connect=10, read=60, write=60, pool=None)
+TIMEOUT = httpx.Timeout(connect=10, read=60, write=60, pool=None)
 
 
 class Answers(Iterator[Event]):
@@ -115,7 +115,7 @@ class _Work:
         # Reading the certificates takes longer than a small model's first token; loopback has none.
         verify = any(column.encrypted for column in self._columns)
         async with httpx.AsyncClient(
-            timeout=_TIMEOUT, limits=limits, trust_env=False, verify=verify
+            timeout=TIMEOUT, limits=limits, trust_env=False, verify=verify
         ) as client:
             for column in self._columns:
                 self._tasks[column.key] = asyncio.create_task(column.run(client))

@@ -51,6 +51,7 @@ class Talk(BaseHTTPRequestHandler):
 
 class Scripted(ThreadingHTTPServer):
     daemon_threads = True
+    request_queue_size = 64
 
     def __init__(self, scripts: dict[str, Sequence[Act]]) -> None:
         super().__init__(("127.0.0.1", 0), Talk)
