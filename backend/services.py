@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 
+from backend.chat.asking_many import AskingMany
 from backend.chat.engines import EngineManager
 from backend.chat.remotes import Remotes
 from backend.chat.remotes import default_file as servers_file
@@ -43,6 +44,7 @@ class Services:
     acceptance: Acceptance
     prober: Prober
     engines: EngineManager
+    asking: AskingMany
     remotes: Remotes
     read_only: bool = False
     sole: Sole | None = None
@@ -78,6 +80,7 @@ class Services:
             acceptance=Acceptance(workspace),
             prober=Prober(workspace),
             engines=EngineManager(workspace),
+            asking=AskingMany(),
             remotes=Remotes(servers_file()),
         )
 
@@ -93,6 +96,7 @@ class Services:
         """End what must not outlive the dashboard. Trainers, downloads and tasks go on."""
         if self.pump is not None:
             self.pump.close()
+        self.asking.stop_all()
         self.engines.unload()
         self.inspector.close()
         self.acceptance.stop()

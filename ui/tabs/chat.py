@@ -8,6 +8,7 @@ from typing import Any
 import gradio as gr
 
 from backend.chat.room import Room
+from backend.chat.room_bench import RoomBench
 from backend.services import Services
 from ui.components.actions import pressed
 from ui.components.chat_board import board_value, build_board
@@ -15,7 +16,9 @@ from ui.components.chat_choice import ChatChoice
 from ui.components.chat_elsewhere import ChatElsewhere
 from ui.components.chat_question import ChatQuestion
 from ui.components.chat_saved import ChatSaved
-from ui.components.chat_settings import lay_out_settings
+from ui.components.chat_settings import lay_out_settings, settings_of
+from ui.components.chat_tools import ChatTools
+from ui.components.slot import slot
 from ui.errors import told
 from ui.i18n import Words
 from ui.wiring import CARRYING, PRIVATE, Refresh
@@ -35,8 +38,18 @@ class ChatTab:
         self.choice = ChatChoice(room, words, language)
         self.elsewhere = ChatElsewhere(room, words, language, choice=self.choice)
         self.board = build_board(room, language=words.language)
+        self.reference = slot("chat-reference")
         self.question = ChatQuestion(room, words, language)
         self.settings = lay_out_settings(words)
+        self.tools = ChatTools(
+            words,
+            services.workspace,
+            RoomBench(room),
+            services.asking,
+            question=self.question.question,
+            reference=self.reference,
+            system=self.settings[0],
+        )
         self.saved = ChatSaved(room, words, language, choice=self.choice)
         self.seen = gr.State(())
         self.question.wire(language, self.board, self.settings)
@@ -51,14 +64,23 @@ class ChatTab:
         sent = [self.question.target, self.saved.words, self.saved.deleting]
         self.timer = gr.Timer(TICK_SECONDS)
         self.timer.tick(told(self._tick), [language, self.seen, *sent], self._moving, **PRIVATE)
+        self.tools.wire(language, self.timer, self.settings, settings_of)
+        shown = [self.board, self.choice.columns, *self.elsewhere.shown, *self._moving]
         self.refresh = Refresh(
             self._show,
-            [self.board, self.choice.columns, *self.elsewhere.shown, *self._moving],
-            inputs=[self.choice.columns, *sent],
+            [*shown, *self.tools.outputs],
+            inputs=[self.choice.columns, *sent, *self.tools.inputs],
         )
 
     def _show(
-        self, language: str, keys: list[str], target: str | None, words: str, deleting: str
+        self,
+        language: str,
+        request: gr.Request,
+        keys: list[str],
+        target: str | None,
+        words: str,
+        deleting: str,
+        *tools: Any,
     ) -> list[Any]:
         return [
             board_value(language),
@@ -68,6 +90,7 @@ class ChatTab:
             self.saved.show(language, words, deleting),
             *self.question.show(language, target),
             self._stamps(),
+            *self.tools.show(language, request, *tools),
         ]
 
     def _tick(
