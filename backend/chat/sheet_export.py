@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import io
+import re
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Literal
@@ -19,7 +20,7 @@ from backend.workspace import Workspace
 Format = Literal["csv", "jsonl"]
 
 _PAGE = 50
-_FORMULA = (*"=+-@＝＋－＠", "\t", "\r", "\n")
+_FORMULA = re.compile(r"[\s\ufeff]*[=+\-@＝＋－＠]|[\t\r\n]")
 
 
 def export_sheet(workspace: Workspace, sheet: Sheet, kind: Format) -> Path:
@@ -113,6 +114,6 @@ def plain_cell(value: object) -> object:
     What a model writes is foreign text, and a formula may open a program or send the sheet away
     (OWASP, "CSV Injection").
     """
-    if isinstance(value, str) and value.lstrip(" \u3000\ufeff").startswith(_FORMULA):
+    if isinstance(value, str) and _FORMULA.match(value):
         return f"'{value}"
     return "" if value is None else value

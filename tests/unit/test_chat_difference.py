@@ -95,4 +95,4 @@ def test_two_long_answers_take_a_moment(between: str) -> None:
     old, new = (between.join(chance.choices(words, k=8000)) for _ in range(2))
     begun = time.process_time()
     difference(old, new)
-    assert time.process_time() - begun < 0.4, "0.06 s on a quiet core"
+    assert time.process_time() - begun < 10, "0.06 s on a quiet core, a minute the other way"
