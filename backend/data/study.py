@@ -13,6 +13,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from functools import lru_cache
 from hashlib import blake2b
+from itertools import islice
 from pathlib import Path
 from threading import Thread
 from typing import Any
@@ -22,12 +23,13 @@ from numpy.typing import NDArray
 
 from backend.data.checks.duplicates import Duplicates, Sketches, find_duplicates
 from backend.data.checks.overlap import Evaluation
+from backend.data.checks.passages import encoded
 from backend.data.checks.reading import flags_of_notes
 from backend.data.checks.registry import bit_of, flag_of
 from backend.data.checks.remedies import remedied
-from backend.data.checks.scan import flags
+from backend.data.checks.scan import flags_of_each
 from backend.data.meaning.choice import Numbering
-from backend.data.meaning.convert import compile_map
+from backend.data.meaning.convert import Converted, compile_map
 from backend.data.meaning.detect import numbering_in
 from backend.data.meaning.lesson import Lesson
 from backend.data.meaning.mapping import ColumnMap, Shape
@@ -42,8 +44,13 @@ Progress = Callable[[str, int, int], None]
 RANGE_ROWS = 1000
 """Rows dealt out at a time; a file of fewer is read in this very process."""
 
+BATCH_ROWS = 48
+"""Rows whose texts are looked at together: what they become fits in a core's cache."""
+
 KINDS_LIMIT = 200
 """So many kinds of faults are told apart; what comes after counts as the last of them."""
+
+_OVERLAP = flag_of("evaluation_overlap")
 
 
 @dataclass
@@ -179,29 +186,42 @@ def _opened(source: Path, cache: Path, stamp: Stamp) -> RowReader:
 
 
 def _study_range(job: Job, reader: RowReader, first: int, end: int) -> _Part:
-    convert = compile_map(job.columns)
     part = _Part(rows=end - first)
-    overlap_bit = 1 << bit_of("evaluation_overlap")
-    mending = sum(map(flag_of, job.mended))
-    choices: list[Mapping[str, Any]] | None = [] if job.columns.shape is Shape.CHOICE else None
-    for place, row in enumerate(reader.rows(first, end)):
-        one = convert(row)
-        if choices is not None and row.value is not None:
-            choices.append(row.value)
+    convert = compile_map(job.columns)
+    choices: list[Mapping[str, Any]] = []
+    rows, place = reader.rows(first, end), 0
+    while batch := list(islice(rows, BATCH_ROWS)):
+        _study_batch(job, part, place, map(convert, batch))
+        if job.columns.shape is Shape.CHOICE:
+            choices += [row.value for row in batch if row.value is not None]
+        place += len(batch)
+    if job.columns.shape is Shape.CHOICE:
+        part.numbering = numbering_in(job.columns, choices)
+    return part
+
+
+def _study_batch(job: Job, part: _Part, first: int, rows: Iterable[Converted]) -> None:
+    """Add to a part what is found in rows, of which the first has that place in it."""
+    lessons: list[Lesson] = []
+    noted: list[int] = []
+    for place, one in enumerate(rows, start=first):
         if one.lesson is None:
             part.problems[place] = one.problem or Problem("data.problems.unusable")
             continue
-        found = flags(one.lesson) | flags_of_notes(row.notes)
-        taught = remedied(one.lesson, job.mended) if found & mending else one.lesson
-        if job.evaluation is not None and _overlaps(job.evaluation, one.lesson, taught):
-            found |= overlap_bit
         part.lessons.append(place)
-        part.flags.append(found)
+        lessons.append(one.lesson)
+        noted.append(flags_of_notes(one.row.notes))
+    mending = sum(map(flag_of, job.mended))
+    texts = list(map(encoded, lessons))
+    for lesson, text, found, notes in zip(
+        lessons, texts, flags_of_each(lessons, texts), noted, strict=True
+    ):
+        taught = remedied(lesson, job.mended) if found & mending else lesson
+        if job.evaluation is not None and _overlaps(job.evaluation, lesson, taught):
+            found |= _OVERLAP
+        part.flags.append(found | notes)
         part.digests.append(_digest(taught))
-        part.sketches.add(taught)
-    if choices is not None:
-        part.numbering = numbering_in(job.columns, choices)
-    return part
+        part.sketches.add(taught, text if taught is lesson else encoded(taught))
 
 
 def _overlaps(evaluation: Evaluation, lesson: Lesson, taught: Lesson) -> bool:

@@ -49,6 +49,14 @@ class Pattern:
                 if self.accepts(text[start - self.back : end]):
                     yield start - self.back, end
 
+    def is_at(self, text: str, place: int) -> bool:
+        """Whether the pattern matches at a place."""
+        pattern = _compiled(self.pattern)
+        if (match := pattern.match(text, place)) is None:
+            return False
+        start, end = match.span(pattern.groups)
+        return self.accepts(text[start - self.back : end])
+
 
 @dataclass(frozen=True, slots=True)
 class Before:
@@ -73,6 +81,13 @@ class Before:
                 found = _compiled(self.before).search(text, max(0, end - self.reach), end)
                 if found:
                     yield found.span(found.lastindex or 0)
+
+    def is_at(self, text: str, place: int) -> bool:
+        """Whether the pattern matches at a place, and what stands before it."""
+        if not _compiled(self.pattern).match(text, place):
+            return False
+        before = _compiled(self.before)
+        return before.search(text, max(0, place - self.reach), place) is not None
 
 
 def behind(*words: str) -> str:

@@ -15,7 +15,6 @@ from numpy.typing import NDArray
 
 from backend.data.checks.grouping import rank_in_run, spans_of
 from backend.data.checks.parameters import NUMBERS, SHINGLE, SKETCH
-from backend.data.checks.passages import encoded
 from backend.data.checks.units import DIGIT, MARK, U64, mixed, sums_of, units_of
 from backend.data.meaning.lesson import Lesson
 
@@ -62,11 +61,15 @@ class Sketches:
         self._digests: list[bytes] = []
         self._pending = 0
 
-    def add(self, lesson: Lesson) -> None:
-        """Sketch a lesson."""
+    def add(self, lesson: Lesson, data: bytes) -> None:
+        """Sketch a lesson.
+
+        Args:
+            data: What ``encoded`` gives of it.
+        """
         text = _prompt_of(lesson)
         self._texts.append(text)
-        self._digests.append(_digest_of(lesson))
+        self._digests.append(_digest_of(lesson, data))
         self._pending += len(text)
         if self._pending >= _BATCH:
             self._flush()
@@ -113,9 +116,9 @@ def _prompt_of(lesson: Lesson) -> str:
     return turns[0].content if len(turns) == 1 else "\n".join(turn.content for turn in turns)
 
 
-def _digest_of(lesson: Lesson) -> bytes:
+def _digest_of(lesson: Lesson, data: bytes) -> bytes:
     """128 bits of SHA-1, which modern processors have an instruction for; nobody attacks this."""
-    digest = sha1(encoded(lesson), usedforsecurity=False)
+    digest = sha1(data, usedforsecurity=False)
     # With their lengths, so that no two lessons become one text.
     digest.update(b"%d.%d" % (len(lesson.turns[0].content), len(lesson.system)))
     if len(lesson.turns) > 2 or lesson.pair:
