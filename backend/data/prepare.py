@@ -40,8 +40,8 @@ from backend.data.registry import (
 )
 from backend.data.report import CheckReport, Report
 from backend.data.split import validation_rows
-from backend.data.study import Progress
 from backend.data.study_values import Fate, Selection, Study, select
+from backend.data.tasks import Progress
 from backend.errors import DataError
 from backend.files import write_json, write_text
 from backend.staging import clear_leftovers, staging

@@ -15,8 +15,7 @@ from backend.data.reading.reader import RowReader
 from backend.data.recipe import PrepareSettings, Recipe
 from backend.data.registry import PreparedDataset, find_prepared
 from backend.data.studies import Request, columns_of, obtain_study
-from backend.data.study import Progress
-from backend.data.tasks import Task, TaskState, cancel_task, read_task, start_task
+from backend.data.tasks import Progress, Task, TaskState, cancel_task, read_task, start_task
 from backend.data.tokens.cutoff import over_cutoff
 from backend.data.tokens.lengths import Lengths
 from backend.data.tokens.loading import load_through_llamafactory

@@ -43,6 +43,9 @@ PROGRESS = "progress.json"
 OUTCOME = "outcome.json"
 LOG = "task.log"
 
+Progress = Callable[[str, int, int], None]
+"""Called with a step (a key below ``data.steps``), how much of it is done, and of how much."""
+
 REPORT_SECONDS = 0.2
 """Between two notes of how far a task is."""
 

@@ -17,6 +17,7 @@ import numpy as np
 import pytest
 
 from backend.data import study as study_module
+from backend.data import study_parts
 from backend.data.checks.overlap import Evaluation
 from backend.data.checks.registry import CHECKS
 from backend.data.meaning.mapping import ColumnMap, Role, Shape
@@ -188,7 +189,7 @@ def test_no_more_kinds_than_a_page_can_show(
     put: Callable[..., Job], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """A column named otherwise in each row must not fill the number of kinds beyond its type."""
-    monkeypatch.setattr(study_module, "KINDS_LIMIT", 3)
+    monkeypatch.setattr(study_parts, "KINDS_LIMIT", 3)
     rows = [row(number) for number in range(9)]
     talk = [{"from": "human", "value": "Why?"}, {"from": "gpt", "value": "So."}]
     for place, broken in enumerate(([], 5, [5], talk[:1], talk[1:], [talk[0]] * 2), start=2):
