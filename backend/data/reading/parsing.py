@@ -20,6 +20,10 @@ from backend.problems import Problem
 Parse = Callable[[int, bytes], Row]
 """A row from its number and its bytes."""
 
+ParseValue = Callable[[bytes], dict[str, Any] | None]
+"""The columns of a row from its bytes, without what else there is to say of it; None where it can't
+be read."""
+
 _NEAR = 24
 _TEXTS = {str}
 
@@ -29,6 +33,15 @@ def parser_of(form: Form) -> Parse:
     if form.delimiter:
         return _TableParser(form).parse
     return parse_object
+
+
+def value_parser_of(form: Form) -> ParseValue:
+    """What reads the columns of rows that were read before: in half the time, since nothing is
+    looked for that was hidden in them."""
+    if form.delimiter:
+        table = _TableParser(form)
+        return lambda raw: table.parse(0, raw).value
+    return _object_in
 
 
 # --- JSON ---------------------------------------------------------------------------------------
@@ -63,6 +76,15 @@ def parse_object(number: int, raw: bytes) -> Row:
         shown = {"columns": ", ".join(twice)}
         notes = (*notes, Problem("data.problems.duplicate_keys", shown))
     return Row(number, value, None, notes)
+
+
+def _object_in(raw: bytes) -> dict[str, Any] | None:
+    content = raw.rstrip(b" \t\r\n,")
+    try:
+        value = orjson.loads(content)
+    except orjson.JSONDecodeError:
+        value, _ = _without_odd_numbers(content)
+    return value if isinstance(value, dict) else None
 
 
 _ODD_NUMBER = re.compile(rb"\b(?:NaN|Infinity)\b")
