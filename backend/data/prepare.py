@@ -20,7 +20,6 @@ from numpy.typing import NDArray
 
 from backend.data.card import card_of
 from backend.data.checks.registry import flag_of
-from backend.data.checks.remedies import remedied
 from backend.data.meaning.convert import maker_of
 from backend.data.meaning.faults import Unusable, blank
 from backend.data.meaning.lesson import Lesson
@@ -220,6 +219,8 @@ def _lessons(
     mended, excluding = plan.recipe.decisions.mended, plan.recipe.decisions.excluding
     # As the study saw it: to look again in all rows costs more than all the rest.
     to_mend = ((plan.study.flags & np.uint32(sum(map(flag_of, mended)))) != 0).tobytes()
+    if 1 in to_mend:  # else patterns need not be imported
+        from backend.data.checks.remedies import remedied
     fates = selection.fate.tobytes()  # one by one, bytes are read ten times as fast as an array
     taught = int(Fate.TAUGHT)
     values = reader.values(place for place, fate in enumerate(fates) if fate == taught)

@@ -15,7 +15,6 @@ The work itself is ``backend.workers.data``.
 from __future__ import annotations
 
 import shutil
-import subprocess
 import sys
 import threading
 import time
@@ -145,6 +144,8 @@ def cancel_task(folder: Path) -> None:
 
 
 def _launch(folder: Path, command: Sequence[str], environment: Mapping[str, str] | None) -> None:
+    import subprocess  # here: the process that works starts none
+
     try:
         with (folder / LOG).open("wb") as log:
             worker = subprocess.Popen(
