@@ -231,5 +231,9 @@ def _overlaps(evaluation: Evaluation, lesson: Lesson, taught: Lesson) -> bool:
 
 def _digest(lesson: Lesson) -> int:
     """63 bits of a question, white space aside; the same on every machine."""
-    words = " ".join(lesson.question.split())
+    words = lesson.question
+    if words.isascii() and words.isprintable() and "  " not in words:
+        words = words.strip()  # as the other way, in half the time
+    else:
+        words = " ".join(words.split())
     return int.from_bytes(blake2b(words.encode(errors="replace"), digest_size=8).digest()) >> 1
