@@ -226,10 +226,11 @@ def _keys(sets: Sets, chosen: Places, limits: NDArray[np.uint32]) -> NDArray[np.
 
 def _common(sets: Sets, counted: NDArray[np.bool_]) -> NDArray[np.bool_]:
     """Of each element whether it is in too many of the counted sets to say anything."""
-    bits = min(_BITS, max(12, len(sets.values).bit_length()))
-    bins = sets.values >> np.uint32(32 - bits)
     counting = np.repeat(counted, sets.sizes)
     most = max(BOILERPLATE_LEAST, BOILERPLATE_SHARE * int(counted.sum()))
+    # So many that few are full by chance; more would not fit in a core's cache.
+    bits = min(_BITS, max(12, int(4 * len(sets.values) / most).bit_length()))
+    bins = sets.values >> np.uint32(32 - bits)
     found: NDArray[np.bool_] = (np.bincount(bins[counting], minlength=1 << bits) > most)[bins]
     maybe = np.flatnonzero(found)
     elements, which = np.unique(sets.values[maybe], return_inverse=True)

@@ -95,13 +95,8 @@ def _flags_of_content(said: _Said) -> int:
 
 def _flags_of_words(said: _Said, data: bytes, wide: str, signs: int) -> int:
     found = 0
-    texts = [
-        (question, text)
-        for question, parts in said
-        for text in (parts.reasoning or "", parts.answer)
-    ]
     assistant = signs & Sign.ASSISTANT or b"language model" in data
-    if assistant and any(content.boilerplate(text) for _, text in texts):
+    if assistant and any(content.boilerplate(text) for _, text in _texts(said)):
         found |= _BOILERPLATE
     # A character beyond ASCII has at most three bytes more than one, which bounds their number from
     # below and that of Latin letters from above.
@@ -110,10 +105,17 @@ def _flags_of_words(said: _Said, data: bytes, wide: str, signs: int) -> int:
         and any(lead in data for lead in _HAN_LEADS)
         and len(wide) - (len(data) - len(wide)) // 3 >= LATIN_TEXT
         and len(data) - len(data.translate(None, LATIN)) >= LATIN_TEXT
-        and any(foreign_words(question, text) for question, text in texts)
+        and any(foreign_words(question, text) for question, text in _texts(said))
     ):
         found |= _MIXED
     return found
+
+
+def _texts(said: _Said) -> Iterator[tuple[str, str]]:
+    """Each text that is trained on, with its question."""
+    for question, parts in said:
+        yield question, parts.reasoning or ""
+        yield question, parts.answer
 
 
 def _flags_of_characters(lesson: Lesson, signs: int) -> int:
