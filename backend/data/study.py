@@ -7,9 +7,9 @@ from __future__ import annotations
 
 import multiprocessing
 import os
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from concurrent.futures import ProcessPoolExecutor
-from contextlib import ExitStack
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from functools import lru_cache
 from hashlib import blake2b
@@ -31,8 +31,8 @@ from backend.data.meaning.convert import Converted, compile_map
 from backend.data.meaning.detect import numbering_in
 from backend.data.meaning.lesson import Lesson, Turn
 from backend.data.meaning.mapping import ColumnMap, Shape
-from backend.data.reading.reader import RowReader, Stamp
 from backend.data.reading.opening import stamp_of
+from backend.data.reading.reader import RowReader, Stamp
 from backend.data.study_parts import Part, joined
 from backend.data.study_values import Study
 from backend.data.tasks import Progress
@@ -80,11 +80,14 @@ def study(job: Job, progress: Progress, *, processes: int | None = None) -> Stud
     """
     cores = processes or os.cpu_count() or 1
     stamp = stamp_of(job.source)
-    forked_ready = can_spread()
+    spreads = can_spread()
     with ExitStack() as ending:
-        # Of a large file they get ready while its rows are looked for.
+        pool = None
         early = min(cores, stamp.size // EARLY_BYTES)
-        pool = _started(ending, job, stamp, early) if early > 1 else None
+        if early > 1:  # they get ready while the rows are looked for
+            pool = ending.enter_context(_pool(job, stamp, early))
+            for _ in range(early):
+                pool.submit(_get_ready)
         reader = RowReader.open(
             job.source, cache=job.cache, progress=lambda done, total: progress("scan", done, total)
         )
@@ -92,7 +95,7 @@ def study(job: Job, progress: Progress, *, processes: int | None = None) -> Stud
         starts = range(0, reader.count, RANGE_ROWS)
         ranges = [(start, min(start + RANGE_ROWS, reader.count)) for start in starts]
         if pool is None and min(cores, len(ranges)) > 1:
-            pool = _started(ending, job, reader.stamp, min(cores, len(ranges)))
+            pool = ending.enter_context(_pool(job, reader.stamp, min(cores, len(ranges))))
         found = (
             map(_read, pool.map(_study_mine, ranges))
             if pool
@@ -103,23 +106,19 @@ def study(job: Job, progress: Progress, *, processes: int | None = None) -> Stud
             parts.append(part)
             progress("study", sum(one.rows for one in parts), reader.count)
         progress("duplicates", 0, 0)
-        return joined(parts, pool.map if pool and forked_ready else map)
+        return joined(parts, pool.map if pool and spreads else map)
 
 
-def _started(ending: ExitStack, job: Job, stamp: Stamp, workers: int) -> ProcessPoolExecutor:
-    """A pool whose processes run, until all has ended."""
-    pool = _pool(job, stamp, workers)
-    ending.callback(pool.shutdown, cancel_futures=True)
-    for _ in range(workers):
-        pool.submit(_get_ready)
-    return pool
-
-
-def _pool(job: Job, stamp: Stamp, workers: int) -> ProcessPoolExecutor:
+@contextmanager
+def _pool(job: Job, stamp: Stamp, workers: int) -> Iterator[ProcessPoolExecutor]:
     # A fork has the evaluation file's windows without copying them; elsewhere they are sent once.
     method = "fork" if "fork" in multiprocessing.get_all_start_methods() else None
     context = multiprocessing.get_context(method)
-    return ProcessPoolExecutor(workers, context, initializer=_begin, initargs=(job, stamp))
+    pool = ProcessPoolExecutor(workers, context, initializer=_begin, initargs=(job, stamp))
+    try:
+        yield pool
+    finally:
+        pool.shutdown(cancel_futures=True)
 
 
 def _read(part: Part | Problem) -> Part:

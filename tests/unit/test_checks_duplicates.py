@@ -14,8 +14,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from backend.data.checks import likeness
-from backend.data.checks.passages import encoded
 from backend.data.checks.duplicates import Duplicates, Sketches, find_duplicates
+from backend.data.checks.passages import encoded
 from backend.data.checks.units import units_of
 from backend.data.meaning.lesson import Lesson, Pair, Turn
 

@@ -21,8 +21,8 @@ from backend.data.checks.person_names import CHINESE_SIGNS, is_before_age, is_ch
 
 
 class Sign:
-    """What a text may have, as bits: plain numbers, since an ``IntFlag`` takes ten times as long to ask
-    for one."""
+    """What a text may have, as bits. Plain numbers: to ask an ``IntFlag`` for a bit takes ten times
+    as long."""
 
     INVISIBLE = 1  # a character that no reader sees
     MOJIBAKE = 2
@@ -133,7 +133,7 @@ def _ascii_signs(joined: bytes) -> _Found:
 
 def _words_at(data: Bytes, capitals: Places) -> NDArray[np.uint16]:
     """Bits of the words that begin at each place."""
-    words = _WORDS[0][data[capitals]]
+    words: NDArray[np.uint16] = _WORDS[0][data[capitals]]
     left = np.flatnonzero(words)
     for place in range(1, _WIDTH):
         words[left] &= _WORDS[place][data[capitals[left] + place]]

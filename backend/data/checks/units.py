@@ -100,7 +100,8 @@ def sums_of(values: U64, starts: Places) -> U64:
         starts: Where the runs begin, ascending; each ends where the next begins.
     """
     powers, inverses = _powers(_rounded(len(values)))
-    upto = np.cumsum(values * powers[: len(values)])  # modulo 2^64; reduceat takes four times as long
+    # Running sums, modulo 2^64: reduceat takes four times as long.
+    upto = np.cumsum(values * powers[: len(values)])
     before = upto[starts - 1]
     before[starts == 0] = 0
     sums = np.append(before[1:], upto[-1:]) - before
