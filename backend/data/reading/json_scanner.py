@@ -144,7 +144,7 @@ class _ArrayScan:
 
     def _note_layout(self, end: int) -> None:
         """Remember how a good row is laid out: most often the next ones are laid out like it."""
-        if end > 0 and self._layouts < _LAYOUTS_TRIED:
+        if end > 0 and self._layouts < LAYOUTS_TRIED:
             self._layouts += 1
             self._layout = layout_of(self._window.bytes, self._position, end)
 
@@ -195,8 +195,12 @@ class Layout(NamedTuple):
     last: bytes = b""
 
 
-_LAYOUTS_TRIED = 64
+LAYOUTS_TRIED = 64
+"""Rows of a file whose layout is noted at most: in some files no two are laid out alike."""
+
 _MOST_GAPS = 64
+"""Texts of a row whose layout is noted."""
+
 _COLON = re.compile(rb"\s*:")
 
 
