@@ -45,7 +45,7 @@ RANGE_ROWS = 1000
 EARLY_BYTES = 8 << 20
 """Of a file, for each process that is started before its rows are known."""
 
-BATCH_ROWS = 48
+BATCH_ROWS = 96
 """Rows whose texts are looked at together: what they become fits in a core's cache."""
 
 _OVERLAP = flag_of("evaluation_overlap")

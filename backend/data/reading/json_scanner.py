@@ -104,8 +104,10 @@ class _ArrayScan:
         return self._window.offset + self._position
 
     def _next_byte(self) -> int | None:
-        """Step over separators to the next byte; None at the end of the file."""
+        """Step over separators, and rows that are laid out like one before, to the next byte; None
+        at the end of the file."""
         while True:
+            self._pass_alike()
             window = self._window
             match = _SEPARATORS.match(window.bytes, self._position)
             self._position = match.end() if match else self._position
@@ -113,6 +115,19 @@ class _ArrayScan:
                 return window.bytes[self._position]
             if not self._grow():
                 return None
+
+    def _pass_alike(self) -> None:
+        """Step over the rows in the window, up to one that is laid out otherwise."""
+        buffer, offset, layout = self._window.bytes, self._window.offset, self._layout
+        separators = _SEPARATORS.match(buffer, self._position)
+        while separators is not None:
+            start = separators.end()
+            end = laid_out_end(buffer, start, layout)
+            if end < 0:
+                return
+            self._spans.add(offset + start, offset + end)
+            self._position, self._bad_in_a_row = end, 0
+            separators = _SEPARATORS.match(buffer, end)
 
     def _grow(self) -> bool:
         """Read on, keeping what lies behind the position; False at the end of the file."""
@@ -122,11 +137,6 @@ class _ArrayScan:
 
     def _pass_row(self, *, is_object: bool) -> bool:
         """Step over the row that begins here; False where it goes on to the end of the file."""
-        end = laid_out_end(self._window.bytes, self._position, self._layout)
-        if end > 0:
-            self._bad_in_a_row = 0 if is_object else self._bad_in_a_row + 1
-            self._position = end
-            return True
         end = self._row_end()
         self._note_layout(end)
         self._bad_in_a_row = 0 if end > 0 and is_object else self._bad_in_a_row + 1
@@ -205,8 +215,9 @@ _COLON = re.compile(rb"\s*:")
 
 
 def layout_of(buffer: bytes, start: int, end: int) -> Layout:
-    """The layout of the row in ``buffer[start:end]``, whose structure is good."""
-    if buffer[start] not in _CLOSER:
+    """The layout of the row in ``buffer[start:end]``, whose structure is good; none of what is no
+    object."""
+    if buffer[start] != ord("{"):
         return Layout()
     gaps: list[bytes] = []
     position = start
