@@ -7,13 +7,12 @@ from __future__ import annotations
 
 import multiprocessing
 import os
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from concurrent.futures import ProcessPoolExecutor
 from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import lru_cache
 from hashlib import blake2b
-from itertools import islice
 from pathlib import Path
 from threading import Thread
 from typing import Any
@@ -27,7 +26,7 @@ from backend.data.checks.registry import flag_of
 from backend.data.checks.remedies import remedied
 from backend.data.checks.scan import flags_of_each
 from backend.data.checks.sketches import Sketches
-from backend.data.meaning.convert import Converted, compile_map
+from backend.data.meaning.convert import compile_map
 from backend.data.meaning.detect import numbering_in
 from backend.data.meaning.lesson import Lesson, Turn
 from backend.data.meaning.mapping import ColumnMap, Shape
@@ -45,8 +44,9 @@ RANGE_ROWS = 1000
 EARLY_BYTES = 8 << 20
 """Of a file, for each process that is started before its rows are known."""
 
-BATCH_ROWS = 96
-"""Rows whose texts are looked at together: what they become fits in a core's cache."""
+BATCH_BYTES = 1 << 18
+"""Of texts that are looked at together: what they become fits in a core's cache, and a file of
+long rows takes no more memory than another."""
 
 _OVERLAP = flag_of("evaluation_overlap")
 
@@ -184,41 +184,62 @@ def _opened(source: Path, cache: Path, stamp: Stamp) -> RowReader:
 # --- A range ------------------------------------------------------------------------------------
 
 
+@dataclass
+class _Batch:
+    """Lessons whose texts are looked at together.
+
+    Attributes:
+        texts: What ``encoded`` gives of each lesson.
+        noted: The flags of what was noted when each one's row was read.
+        size: Bytes of all texts.
+    """
+
+    lessons: list[Lesson] = field(default_factory=list)
+    texts: list[bytes] = field(default_factory=list)
+    noted: list[int] = field(default_factory=list)
+    size: int = 0
+
+    def add(self, lesson: Lesson, noted: int) -> None:
+        text = encoded(lesson)
+        self.lessons.append(lesson)
+        self.texts.append(text)
+        self.noted.append(noted)
+        self.size += len(text)
+
+
 def _study_range(job: Job, reader: RowReader, first: int, end: int) -> Part:
-    part = Part(rows=end - first)
+    part, batch = Part(rows=end - first), _Batch()
     convert = compile_map(job.columns)
-    choices: list[Mapping[str, Any]] = []
-    rows, place = reader.rows(first, end), 0
-    while batch := list(islice(rows, BATCH_ROWS)):
-        _study_batch(job, part, place, map(convert, batch))
-        if job.columns.shape is Shape.CHOICE:
-            choices += [row.value for row in batch if row.value is not None]
-        place += len(batch)
-    if job.columns.shape is Shape.CHOICE:
-        part.numbering = numbering_in(job.columns, choices)
-    return part
-
-
-def _study_batch(job: Job, part: Part, first: int, rows: Iterable[Converted]) -> None:
-    """Add to a part what is found in rows, of which the first has that place in it."""
-    lessons: list[Lesson] = []
-    noted: list[int] = []
-    for place, one in enumerate(rows, start=first):
+    choices: list[Mapping[str, Any]] | None = [] if job.columns.shape is Shape.CHOICE else None
+    for place, row in enumerate(reader.rows(first, end)):
+        one = convert(row)
+        if choices is not None and row.value is not None:
+            choices.append(row.value)
         if one.lesson is None:
             part.problems[place] = one.problem or Problem("data.problems.unusable")
             continue
         part.lessons.append(place)
-        lessons.append(one.lesson)
-        noted.append(flags_of_notes(one.row.notes))
+        batch.add(one.lesson, flags_of_notes(row.notes))
+        if batch.size >= BATCH_BYTES:
+            _look(job, part, batch)
+            batch = _Batch()
+    _look(job, part, batch)
+    if choices is not None:
+        part.numbering = numbering_in(job.columns, choices)
+    return part
+
+
+def _look(job: Job, part: Part, batch: _Batch) -> None:
+    """Add to a part what is found in lessons."""
     mending = sum(map(flag_of, job.mended))
-    texts = list(map(encoded, lessons))
-    for lesson, text, found, notes in zip(
-        lessons, texts, flags_of_each(lessons, texts), noted, strict=True
+    all_found = flags_of_each(batch.lessons, batch.texts)
+    for lesson, text, noted, found in zip(
+        batch.lessons, batch.texts, batch.noted, all_found, strict=True
     ):
         taught = remedied(lesson, job.mended) if found & mending else lesson
         if job.evaluation is not None and _overlaps(job.evaluation, lesson, taught):
             found |= _OVERLAP
-        part.flags.append(found | notes)
+        part.flags.append(found | noted)
         part.digests.append(_digest(taught))
         part.sketches.add(taught, text if taught is lesson else encoded(taught))
 
