@@ -6,8 +6,6 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from filelock import FileLock, Timeout
-
 from backend.errors import MedTuneError
 
 
@@ -19,6 +17,8 @@ def held(path: Path, *, seconds: float, busy: MedTuneError) -> Iterator[None]:
         seconds: So long another process, or another holder in this one, is waited for.
         busy: Raised when that was in vain.
     """
+    from filelock import FileLock, Timeout  # here: a data task's own process waits for no lock
+
     lock = FileLock(path, thread_local=False)
     try:
         lock.acquire(timeout=seconds)

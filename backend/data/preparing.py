@@ -15,11 +15,7 @@ from backend.data.reading.reader import RowReader
 from backend.data.recipe import PrepareSettings, Recipe
 from backend.data.registry import PreparedDataset, find_prepared
 from backend.data.studies import Request, columns_of, obtain_study
-from backend.data.study import Progress
-from backend.data.tasks import Task, TaskState, cancel_task, read_task, start_task
-from backend.data.tokens.cutoff import over_cutoff
-from backend.data.tokens.lengths import Lengths
-from backend.data.tokens.loading import load_through_llamafactory
+from backend.data.tasks import Progress, Task, TaskState, cancel_task, read_task, start_task
 from backend.errors import DataError
 from backend.workspace import Workspace, check_name
 
@@ -115,11 +111,16 @@ def do_prepare(asked: Mapping[str, Any], progress: Progress) -> dict[str, Any]:
     found = obtain_study(workspace, request, progress)
     over = None
     if recipe.cutoff:
+        from backend.data.tokens.cutoff import over_cutoff
+        from backend.data.tokens.lengths import Lengths
+
         lengths = Lengths.load(Path(asked["lengths"]))
         over = over_cutoff(lengths, recipe.cutoff.tokens, found.rows)
     plan = Plan(source, stamp, recipe, PrepareSettings(**asked["settings"]), found, over)
 
     def load(folder: Path, names: Any) -> int:
+        from backend.data.tokens.loading import load_through_llamafactory
+
         return load_through_llamafactory(folder, names, cache=workspace.cache).rows
 
     report = prepare(workspace, plan, progress=progress, load=load)

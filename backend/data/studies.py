@@ -15,11 +15,10 @@ from dataclasses import dataclass, replace
 from functools import lru_cache
 from hashlib import blake2b
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import orjson
 
-from backend.data.checks.overlap import Evaluation
 from backend.data.checks.registry import CHECKS
 from backend.data.checks.values import Finding
 from backend.data.meaning.choice import Numbering
@@ -28,12 +27,14 @@ from backend.data.meaning.detect import DETECTED_ROWS, detect
 from backend.data.meaning.lesson import Lesson
 from backend.data.meaning.mapping import ColumnMap
 from backend.data.reading.reader import RowReader
-from backend.data.study import Job, Progress, study
 from backend.data.study_values import Study
-from backend.data.tasks import Task, TaskState, cancel_task, read_task, start_task
+from backend.data.tasks import Progress, Task, TaskState, cancel_task, read_task, start_task
 from backend.errors import DataError
 from backend.problems import Problem
 from backend.workspace import Workspace
+
+if TYPE_CHECKING:
+    from backend.data.checks.overlap import Evaluation
 
 VERSION = 3
 """Counts up when a study finds other things in the same file; older ones are then not used."""
@@ -157,6 +158,9 @@ def columns_of(reader: RowReader) -> ColumnMap:
 
 
 def _study(asked: Mapping[str, Any], progress: Progress) -> Study:
+    # Imported here: to prepare a file whose study is there takes a twentieth less time without.
+    from backend.data.study import Job, study
+
     cache = Path(asked["cache"])
     evaluation = compared = None
     if asked["evaluation"]:
@@ -179,6 +183,8 @@ def _evaluation(path: Path, cache: Path) -> tuple[Evaluation, int]:
     Raises:
         DataError: it can't be read, or no row has any: silence would look like no overlap.
     """
+    from backend.data.checks.overlap import Evaluation
+
     reader = RowReader.open(path, cache=cache)
     convert = compile_map(columns_of(reader))
     lessons = ((row.number, convert(row).lesson) for row in reader)

@@ -15,7 +15,6 @@ The work itself is ``backend.workers.data``.
 from __future__ import annotations
 
 import shutil
-import subprocess
 import sys
 import threading
 import time
@@ -42,6 +41,9 @@ PROCESS = "process.json"
 PROGRESS = "progress.json"
 OUTCOME = "outcome.json"
 LOG = "task.log"
+
+Progress = Callable[[str, int, int], None]
+"""Called with a step (a key below ``data.steps``), how much of it is done, and of how much."""
 
 REPORT_SECONDS = 0.2
 """Between two notes of how far a task is."""
@@ -142,6 +144,8 @@ def cancel_task(folder: Path) -> None:
 
 
 def _launch(folder: Path, command: Sequence[str], environment: Mapping[str, str] | None) -> None:
+    import subprocess  # here: the process that works starts none
+
     try:
         with (folder / LOG).open("wb") as log:
             worker = subprocess.Popen(

@@ -12,9 +12,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from backend.data.checks.loops import loop_in
+from backend.data.checks.passages import encoded
 from backend.data.checks.registry import CHECKS, bit_of, find_check, flag_of
 from backend.data.checks.remedies import remedied
-from backend.data.checks.scan import findings, flags
+from backend.data.checks.scan import findings, flags, flags_of_each
 from backend.data.checks.structure import fault_and_parts
 from backend.data.checks.values import Remedy
 from backend.data.meaning.lesson import Lesson, Pair, Turn, output_of, parts_of
@@ -429,6 +430,23 @@ def test_fast_flags_are_those_of_the_findings(one: Lesson) -> None:
     for finding in findings(one):
         bits |= flag_of(finding.check)
     assert flags(one) == bits
+
+
+@settings(max_examples=200, deadline=None)
+@given(st.lists(any_lesson() | st.sampled_from([faulty for _, faulty in FAULTS]), max_size=6))
+def test_flags_do_not_depend_on_the_lessons_beside(lessons: list[Lesson]) -> None:
+    """Signs are sought in all texts at once, and put down to the one where they are."""
+    together = flags_of_each(lessons, [encoded(one) for one in lessons])
+    assert together == [flags(one) for one in lessons]
+
+
+def test_emoji_do_not_shift_what_stands_behind() -> None:
+    """They take two places in UTF-16, by which signs beyond ASCII are found."""
+    smiling = answered(f"{'😀' * 5}{ANSWER_ZH}", REASONING_ZH, f"{QUESTION_ZH}😀患者李某某，")
+    plain = answered(ANSWER_ZH, REASONING_ZH, QUESTION_ZH)
+    lessons = [smiling, plain]
+    together = flags_of_each(lessons, [encoded(one) for one in lessons])
+    assert together == [flag_of("pii_name"), 0]
 
 
 @settings(max_examples=300, deadline=None)

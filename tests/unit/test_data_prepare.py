@@ -33,7 +33,7 @@ from backend.data.recipe import PrepareSettings, Recipe
 from backend.data.registry import examples, find_prepared, list_prepared, read_entries
 from backend.data.report import CheckReport, Report
 from backend.data.studies import Request, columns_of, obtain_study
-from backend.data.study import Progress
+from backend.data.tasks import Progress
 from backend.errors import DataError, WorkspaceError
 from backend.problems import Problem
 from backend.text import ASSETS

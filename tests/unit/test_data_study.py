@@ -17,6 +17,7 @@ import numpy as np
 import pytest
 
 from backend.data import study as study_module
+from backend.data import study_parts
 from backend.data.checks.overlap import Evaluation
 from backend.data.checks.registry import CHECKS
 from backend.data.meaning.mapping import ColumnMap, Role, Shape
@@ -125,6 +126,25 @@ def test_several_processes_find_what_one_finds(put: Callable[..., Job], shape: s
     assert same(studied(job, processes=3), one)
 
 
+def test_processes_that_start_before_the_rows_are_known(
+    put: Callable[..., Job], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    job = put(mixed_rows(30))
+    expected = studied(job)
+    monkeypatch.setattr(study_module, "EARLY_BYTES", 100)
+    assert same(studied(job, processes=2), expected)
+
+
+@pytest.mark.timeout(60)
+def test_a_study_after_another_in_the_same_process(
+    put: Callable[..., Job], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """rensa's threads do not go with a fork, and the second study waited for them for ever."""
+    monkeypatch.setattr(study_module, "RANGE_ROWS", 600)
+    job = put([row(number) for number in range(1200)])
+    assert same(studied(job, processes=1), studied(job, processes=2))
+
+
 def test_the_size_of_ranges_does_not_matter(
     put: Callable[..., Job], monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -188,7 +208,7 @@ def test_no_more_kinds_than_a_page_can_show(
     put: Callable[..., Job], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """A column named otherwise in each row must not fill the number of kinds beyond its type."""
-    monkeypatch.setattr(study_module, "KINDS_LIMIT", 3)
+    monkeypatch.setattr(study_parts, "KINDS_LIMIT", 3)
     rows = [row(number) for number in range(9)]
     talk = [{"from": "human", "value": "Why?"}, {"from": "gpt", "value": "So."}]
     for place, broken in enumerate(([], 5, [5], talk[:1], talk[1:], [talk[0]] * 2), start=2):

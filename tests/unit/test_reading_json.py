@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import tracemalloc
+from io import BytesIO
 from itertools import islice
 from pathlib import Path
 from typing import Any
@@ -13,7 +14,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from backend.data.reading import json_scanner as scanner
 from backend.data.reading import values, window
+from backend.data.reading.index import Spans, Tail
 from tests.fakes.data_files import NewFile, Rows, a_row, contents, new_files, opened, write
 
 VALUES = st.recursive(
@@ -90,6 +93,49 @@ def test_any_rows_in_lines(new_file: NewFile, rows: Rows, ascii_only: bool, chun
         assert contents(path) == rows
 
 
+DAMAGE = st.tuples(st.integers(0, 400), st.sampled_from(['"', "{", "}", "\\", "\n", ",", "]", ""]))
+
+
+@settings(deadline=None, max_examples=200)
+@given(
+    columns=st.lists(st.sampled_from(["ab", "ba", "abc"]), min_size=1, max_size=8),
+    texts=st.lists(st.text('x"\\\n{}[]:, 心', max_size=6), min_size=1, max_size=5),
+    layout=LAYOUTS,
+    damage=st.lists(DAMAGE, max_size=3),
+    chunk=st.integers(1, 200),
+)
+def test_rows_laid_out_alike_are_found_as_any_others(
+    columns: list[str],
+    texts: list[str],
+    layout: dict[str, Any],
+    damage: list[tuple[int, str]],
+    chunk: int,
+) -> None:
+    """What stands between the texts of a row is known from the row before; a damaged one is not
+    taken for such a row."""
+    rows = [
+        {name: texts[(place + number) % len(texts)] for number, name in enumerate(names)}
+        for place, names in enumerate(columns)
+    ]
+    content = json.dumps(rows, **layout)[1:]
+    for place, instead in damage:
+        content = content[:place] + instead + content[place + 1 :]
+
+    def found(layouts: int) -> tuple[Tail, list[int]]:
+        spans = Spans()
+        with patch.object(window, "CHUNK", chunk), patch.object(scanner, "LAYOUTS_TRIED", layouts):
+            return scanner.scan_array(BytesIO(content.encode()), spans), list(spans.pairs)
+
+    assert found(scanner.LAYOUTS_TRIED) == found(0)
+
+
+def test_a_number_is_no_layout() -> None:
+    """What begins like the number before need not end where that ended."""
+    spans = Spans()
+    scanner.scan_array(BytesIO(b'5, 55, "a", "ab", {"a": 5}, {"a": 55}]'), spans)
+    assert list(spans.pairs) == [0, 1, 3, 5, 7, 10, 12, 16, 18, 26, 28, 37]
+
+
 def test_real_rows(real_rows: Path) -> None:
     assert contents(real_rows) == json.loads(real_rows.read_bytes())
 
@@ -120,6 +166,7 @@ def test_bad_row_in_an_array(tmp_path: Path, bad: str, indent: int | None) -> No
     problems = [row for row in rows if row.problem]
     assert [row.number for row in problems] == [3]
     assert "Not valid JSON" in problems[0].problem.sentence("en")  # type: ignore[union-attr]
+    assert list(opened(path).values([1, 2, 3])) == [a_row(1), None, a_row(2)]
 
 
 @pytest.mark.parametrize("bad", [text for text in BAD_ROWS.values() if "\n" not in text])

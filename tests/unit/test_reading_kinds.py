@@ -96,6 +96,7 @@ def test_text_of_any_kind(
     assert reader.complete and reader.count == len(rows)
     assert reader.page(1, 3) == list(reader)[1:4]
     assert list(reader.rows(1, 99)) == list(reader)[1:]
+    assert list(reader.values(range(1, len(rows), 2))) == rows[1::2]
 
 
 @settings(deadline=None, max_examples=25)
@@ -111,6 +112,7 @@ def test_parquet(new_file: NewFile, rows: Table, group: int, packed: bool) -> No
     for reader in (opened(path), glanced(path, rows=1)):
         assert [row.value for row in reader] == rows
         assert (reader.kind, reader.complete, reader.packed) == ("parquet", True, packed)
+        assert list(reader.values(range(1, len(rows), 2))) == rows[1::2]
         assert reader.page(1, 3) == list(reader)[1:4]
 
 

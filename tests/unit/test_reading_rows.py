@@ -28,7 +28,9 @@ def notes(raw: str) -> list[str]:
 def test_numbers_that_are_none_become_null_with_a_note(tmp_path: Path, number: str) -> None:
     """pandas and json.dump write them; once such a row was lost."""
     lines = ['{"a": 1}', f'{{"a": [{number}, 2], "b": "a NaN, or \\" Infinity", "c": {number}}}']
-    rows = list(opened(write(tmp_path / "rows.json", "[" + ", ".join(lines) + "]")))
+    reader = opened(write(tmp_path / "rows.json", "[" + ", ".join(lines) + "]"))
+    rows = list(reader)
+    assert list(reader.values([0, 1])) == [row.value for row in rows]
     assert rows[1].value == {"a": [None, 2], "b": 'a NaN, or " Infinity', "c": None}
     assert [note.params for note in rows[1].notes] == [{"number": 2}]
     assert rows[0].notes == ()

@@ -14,29 +14,27 @@ INVISIBLE = (
     "\ufffd]"  # what stands for a character that was lost
 )
 _INVISIBLE = re.compile(INVISIBLE)
-# Each begins with one literal byte, to which the search can skip.
-_INVISIBLE_BYTES = (
-    (b"\xe2", re.compile(rb"\xe2(?:\x80[\x8b-\x8f\xaa-\xae]|\x81[\xa0-\xa9])")),
-    (b"\xef", re.compile(rb"\xef(?:\xbb\xbf|\xbf\xbd)")),
-    (b"\xc2", re.compile(rb"\xc2[\x80-\x9f]")),
-    (b"\xed", re.compile(rb"\xed[\xa0-\xbf]")),
-)
 
 LOST = "\ufffd"
 
 LOST_IN_GBK = "锟斤拷"
 """Two lost characters (U+FFFD, in UTF-8 EF BF BD) read as GBK; what was there is not known."""
 
-_LATIN_SIGN = re.compile(
-    # UTF-8's lead bytes C2 C3 C5 CE-D1 E2-E9 EF F0 as Latin-1, with what a second byte looks like.
-    "[ÂÃÅÎÏÐÑâãäåæçèéïð][\x80-\xbf\u0152\u0153\u0160\u0161\u0178\u017d\u017e\u0192\u02c6\u02dc"
-    "\u2013\u2014\u2018-\u201a\u201c-\u201e\u2020-\u2022\u2026\u2030\u2039\u203a\u20ac\u2122]"
+# UTF-8's lead bytes C2 C3 C5 CE-D1 E2-E9 EF F0 as Latin-1, with what a second byte looks like.
+_LATIN_LEADS = "ÂÃÅÎÏÐÑâãäåæçèéïð"
+_LATIN_NEXT = (
+    "\x80-\xbf\u0152\u0153\u0160\u0161\u0178\u017d\u017e\u0192\u02c6\u02dc"
+    "\u2013\u2014\u2018-\u201a\u201c-\u201e\u2020-\u2022\u2026\u2030\u2039\u203a\u20ac\u2122"
 )
+_LATIN_SIGN = re.compile(f"[{_LATIN_LEADS}][{_LATIN_NEXT}]")
 # The first two bytes of ，。“ and their like are such characters in GBK, which are rare otherwise.
 _GBK_SIGN = re.compile("[锛銆鈥]")
 _GBK_RUN = re.compile("[^\x00-\x7f]{3,}")
-_SIGN_BYTES = re.compile(rb"\xc3[\x82\x83\x85\x8e-\x91\xa2-\xa9\xaf\xb0][\xc2\xc5\xc6\xcb\xe2]")
-_GBK_SIGN_BYTES = re.compile(rb"\xe9(?:\x94[\x9b\x9f]|\x8a\x86|\x88\xa5)")
+
+
+MOJIBAKE_SIGNS = (("", "锛銆鈥" + LOST_IN_GBK[0], ""), ("", _LATIN_LEADS, _LATIN_NEXT))
+"""Characters without which ``mojibake_in`` finds nothing, with what may stand before and behind one
+of them, as in a pattern; any character where that is empty."""
 
 
 def invisible_in(text: str) -> re.Match[str] | None:
@@ -46,17 +44,6 @@ def invisible_in(text: str) -> re.Match[str] | None:
 
 def without_invisible(text: str) -> str:
     return _INVISIBLE.sub("", text)
-
-
-def may_be_invisible(data: bytes) -> bool:
-    """Whether UTF-8 (with surrogates) beyond ASCII may have a character that is to go."""
-    return any(lead in data and pattern.search(data) for lead, pattern in _INVISIBLE_BYTES)
-
-
-def may_be_mojibake(data: bytes) -> bool:
-    """Whether UTF-8 has a sign of a wrong decoding; without one ``mojibake_in`` finds nothing."""
-    latin = b"\xc3" in data and _SIGN_BYTES.search(data) is not None
-    return latin or (b"\xe9" in data and _GBK_SIGN_BYTES.search(data) is not None)
 
 
 def mojibake_in(text: str) -> str:

@@ -38,7 +38,7 @@ _CANNOT = (
 )
 
 _REFUSAL = re.compile(
-    rf"""\s*(?:
+    rf"""(?:
       (?:I['’]m|I\ am)\ (?:(?:very|really|so|truly)\ )?(?:sorry|afraid),?\ (?:but\ )?
         (?:(?:as\ )?{_ASSISTANT},?\ )?(?:that\ )?I\ ?{_CANNOT}
     | (?:sorry|(?:I|my|we)\ apologi[sz]e|my\ apologies)[,.]?\ (?:but\ )?I\ ?{_CANNOT}
@@ -52,6 +52,9 @@ _REFUSAL = re.compile(
     )""",
     re.IGNORECASE | re.VERBOSE,
 )
+
+_REFUSAL_STARTS = frozenset("ISMWAismwa\u0130\u0131\u017f非很十实抱对不作我")
+"""What ``_REFUSAL`` begins with, in any case; three odd letters are another case of "i" and "s"."""
 
 _BOILERPLATE = re.compile(
     r"""
@@ -81,7 +84,8 @@ def answer_in_question(question: str, answer: str) -> str:
 
 def refusal(answer: str) -> str:
     """How an answer refuses at its beginning."""
-    match = _REFUSAL.match(answer[:OPENING])
+    opening = answer[:OPENING].lstrip()
+    match = _REFUSAL.match(opening) if opening[:1] in _REFUSAL_STARTS else None
     return match.group().strip() if match else ""
 
 

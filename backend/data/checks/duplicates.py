@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from backend.data.checks.grouping import Places, components, first_of_same
-from backend.data.checks.likeness import ALL_KNOWN, Pairs, Sets, alike, like_pairs
+from backend.data.checks.likeness import ALL_KNOWN, Pairs, Sets, Spread, alike, like_pairs
 from backend.data.checks.sketches import Arrays, Sketches
 
 __all__ = ["Duplicates", "Sketches", "find_duplicates"]
@@ -39,12 +39,15 @@ class Duplicates:
     cluster: NDArray[np.int32]
 
 
-def find_duplicates(sketches: Sketches, *, threshold: float = 0.85) -> Duplicates:
+def find_duplicates(
+    sketches: Sketches, *, threshold: float = 0.85, spread: Spread = map
+) -> Duplicates:
     """The relatives of all lessons.
 
     Args:
         threshold: Jaccard similarity from which questions are nearly the same. 0.85 lets one word
             of 35 differ, or three of 100.
+        spread: Does the longest part, in several processes where it can.
     """
     arrays = sketches.arrays()
     count = len(arrays.question)
@@ -52,7 +55,8 @@ def find_duplicates(sketches: Sketches, *, threshold: float = 0.85) -> Duplicate
     same = first_of_same(arrays.exact[:, 0], arrays.exact[:, 1])
     asked = first_of_same(arrays.question)
     asked = np.where(arrays.question == 0, places, asked)
-    near = _near(arrays, np.flatnonzero((asked == places) & (arrays.question != 0)), threshold)
+    rows = np.flatnonzero((asked == places) & (arrays.question != 0))
+    near = _near(arrays, rows, threshold, spread)
     links = np.concatenate((places, places, near[0])), np.concatenate((same, asked, near[1]))
     labels = components(count, *links)
     return Duplicates(
@@ -74,13 +78,13 @@ def _earlier(near: Pairs, count: int) -> NDArray[np.int32]:
     return _or_none(first, first < count)
 
 
-def _near(arrays: Arrays, rows: Places, threshold: float) -> Pairs:
+def _near(arrays: Arrays, rows: Places, threshold: float, spread: Spread) -> Pairs:
     """Pairs among ``rows``, which ask different questions, that ask nearly the same."""
     rows = rows[np.lexsort((arrays.question[rows], arrays.sizes[rows]))]
     sets = _sets_of(arrays).chosen(rows)
     by_number = _but_one_number(arrays, rows)
     first = first_of_same(arrays.wording[rows]) == np.arange(len(rows))
-    by_words = like_pairs(sets, first, by_number, threshold)
+    by_words = like_pairs(sets, first, by_number, threshold, spread)
     ones = np.concatenate((by_number[0], by_words[0]))
     others = np.concatenate((by_number[1], by_words[1]))
     # The first of a cluster is what people look at, but pairs were sought in another order.

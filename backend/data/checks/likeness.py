@@ -9,9 +9,11 @@ sets themselves twice (1 GB), with and without what most of them have.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import sys
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from functools import cached_property
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -32,13 +34,15 @@ than independent ones (S. Dahlgaard, M. Knudsen, M. Thorup, "Fast similarity ske
 _SEED = 1
 """Any number, and always the same one, for the same result every time."""
 
-_BLOCK = 1 << 13
+_BLOCK = 1 << 12
 """Sets whose MinHashes are made at a time: rensa gives them as Python's numbers, of 40 bytes."""
 
 _BITS = 20
 """Elements are counted in at most 2^20 bins, and only those of full bins one by one."""
 
 ALL_KNOWN = np.uint32(0xFFFFFFFF)
+
+_FEW = 8
 
 _CHUNK = 2_000_000
 """Elements of pairs that are compared at a time."""
@@ -85,19 +89,32 @@ class Sets:
 
 Pairs = tuple[Places, Places]
 
+Spread = Callable[[Callable[[Any], Any], Iterable[Any]], Iterator[Any]]
+"""``map``, or what does the same in several processes."""
 
-def like_pairs(sets: Sets, counted: NDArray[np.bool_], known: Pairs, threshold: float) -> Pairs:
+
+def can_spread() -> bool:
+    """Whether processes that are forked now can make MinHashes. Not where this one made some:
+    rensa's threads do not go with a fork, and it would wait for them for ever.
+    """
+    return "rensa" not in sys.modules
+
+
+def like_pairs(
+    sets: Sets, counted: NDArray[np.bool_], known: Pairs, threshold: float, spread: Spread = map
+) -> Pairs:
     """Pairs of sets that are alike: enough of them to link all that are, through others or not.
 
     Args:
         counted: Sets that count when the elements are looked for that are in too many sets to say
             anything. Sets that differ in a number only would make all of their elements such.
         known: Pairs that are alike for another reason.
+        spread: Makes the MinHashes, which takes most of the time.
     """
     sets = sets.without(_common(sets, counted))
     labels = components(len(sets.sizes), *known)
     found = [(np.zeros(0, dtype=np.int64), np.zeros(0, dtype=np.int64))]
-    for keys in _band_keys(sets):
+    for keys in _band_keys(sets, spread):
         for ones, others in _candidates(keys, sets.sizes > 0):
             apart = np.flatnonzero(labels[ones] != labels[others])
             near = apart[alike(sets, ones[apart], others[apart], threshold)]
@@ -106,22 +123,28 @@ def like_pairs(sets: Sets, counted: NDArray[np.bool_], known: Pairs, threshold: 
     return np.concatenate([one for one, _ in found]), np.concatenate([two for _, two in found])
 
 
-def _band_keys(sets: Sets) -> U64:
+def _band_keys(sets: Sets, spread: Spread) -> U64:
     """A hash of the MinHashes of each band of each set: (bands, sets)."""
+    keys = np.empty((_BANDS, len(sets.sizes)), dtype=np.uint64)
+    ends = np.concatenate(([0], np.cumsum(sets.sizes)))
+    firsts = range(0, len(sets.sizes), _BLOCK)
+    edges = [ends[first : first + _BLOCK + 1] for first in firsts]
+    blocks = ((sets.values[one[0] : one[-1]], one - one[0]) for one in edges)
+    for first, found in zip(firsts, spread(_block_keys, blocks), strict=True):
+        keys[:, first : first + _BLOCK] = found
+    return keys
+
+
+def _block_keys(block: tuple[NDArray[np.uint32], Places]) -> U64:
+    """The same of some sets: their elements, and where each begins and the last ends."""
     from rensa import RMinHash  # type: ignore[import-untyped]
 
-    keys = np.empty((_BANDS, len(sets.sizes)), dtype=np.uint64)
-    ends = np.concatenate(([0], np.cumsum(sets.sizes))).astype(np.uint64)
-    for first in range(0, len(sets.sizes), _BLOCK):
-        edges = ends[first : first + _BLOCK + 1]
-        hashes = sets.values[edges[0] : edges[-1]].astype(np.uint64)
-        matrix = RMinHash.digest_matrix_from_flat_token_hashes(
-            hashes, edges - edges[0], num_perm=_BANDS * _ROWS, seed=_SEED
-        )
-        digests = np.array(matrix.to_rows(), dtype=np.uint64).ravel()
-        bands = sums_of(digests, np.arange(0, len(digests), _ROWS))
-        keys[:, first : first + _BLOCK] = bands.reshape(-1, _BANDS).T
-    return keys
+    values, edges = block
+    matrix = RMinHash.digest_matrix_from_flat_token_hashes(
+        values.astype(np.uint64), edges.astype(np.uint64), num_perm=_BANDS * _ROWS, seed=_SEED
+    )
+    digests = np.array(matrix.to_rows(), dtype=np.uint64).ravel()
+    return sums_of(digests, np.arange(0, len(digests), _ROWS)).reshape(-1, _BANDS).T
 
 
 def _candidates(keys: U64, filled: NDArray[np.bool_]) -> Iterator[Pairs]:
@@ -130,6 +153,7 @@ def _candidates(keys: U64, filled: NDArray[np.bool_]) -> Iterator[Pairs]:
     All pairs of a bucket of thousands would be millions.
     """
     order = np.flatnonzero(filled)
+    order = order[_is_twice(keys[order])]
     order = order[np.argsort(keys[order], kind="stable")]
     keys = keys[order]
     buckets = np.searchsorted(keys, keys)  # where each one's bucket begins
@@ -143,6 +167,13 @@ def _candidates(keys: U64, filled: NDArray[np.bool_]) -> Iterator[Pairs]:
         yield order[:-step][same], order[step:][same]
 
 
+def _is_twice(keys: U64) -> NDArray[np.bool_]:
+    """Which keys are there more than once: few, which are then sorted; to sort all with their
+    places takes six times as long."""
+    ascending = np.sort(keys)
+    return np.isin(keys, ascending[1:][ascending[1:] == ascending[:-1]])
+
+
 def alike(sets: Sets, ones: Places, others: Places, threshold: float) -> NDArray[np.bool_]:
     """Of each pair whether its Jaccard similarity is at least ``threshold``.
 
@@ -150,7 +181,9 @@ def alike(sets: Sets, ones: Places, others: Places, threshold: float) -> NDArray
     unbiased sample of both (a bottom-k sketch).
     """
     found = np.zeros(len(ones), dtype=bool)
-    left = np.flatnonzero(_may_be_alike(sets, ones, others, threshold))
+    left = np.arange(len(ones))
+    if len(ones) > len(sets.sizes) // _FEW:  # else that look takes longer than it saves
+        left = np.flatnonzero(_may_be_alike(sets, ones, others, threshold))
     work = np.cumsum(sets.sizes[ones[left]] + sets.sizes[others[left]])
     while len(left):
         end = max(1, int(np.searchsorted(work, _CHUNK + (work[0] if len(work) else 0))))
@@ -193,10 +226,11 @@ def _keys(sets: Sets, chosen: Places, limits: NDArray[np.uint32]) -> NDArray[np.
 
 def _common(sets: Sets, counted: NDArray[np.bool_]) -> NDArray[np.bool_]:
     """Of each element whether it is in too many of the counted sets to say anything."""
-    bits = min(_BITS, max(12, len(sets.values).bit_length()))
-    bins = sets.values >> np.uint32(32 - bits)
     counting = np.repeat(counted, sets.sizes)
     most = max(BOILERPLATE_LEAST, BOILERPLATE_SHARE * int(counted.sum()))
+    # So many that few are full by chance; more would not fit in a core's cache.
+    bits = min(_BITS, max(12, int(4 * len(sets.values) / most).bit_length()))
+    bins = sets.values >> np.uint32(32 - bits)
     found: NDArray[np.bool_] = (np.bincount(bins[counting], minlength=1 << bits) > most)[bins]
     maybe = np.flatnonzero(found)
     elements, which = np.unique(sets.values[maybe], return_inverse=True)

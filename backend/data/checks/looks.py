@@ -20,6 +20,9 @@ def _compiled(pattern: str) -> re.Pattern[str]:
 class Look(Protocol):
     """What identifying data looks like."""
 
+    def compile(self) -> None:
+        """Compile its patterns, which else is done when they are first looked for."""
+
     def spans(self, text: str) -> Iterator[Span]:
         """Where a text has what identifies; two may overlap."""
 
@@ -41,6 +44,9 @@ class Pattern:
     accepts: Callable[[str], bool] = lambda words: True
     back: int = 0
 
+    def compile(self) -> None:
+        _compiled(self.pattern)
+
     def spans(self, text: str) -> Iterator[Span]:
         if self.sign in text:
             pattern = _compiled(self.pattern)
@@ -48,6 +54,14 @@ class Pattern:
                 start, end = match.span(pattern.groups)
                 if self.accepts(text[start - self.back : end]):
                     yield start - self.back, end
+
+    def is_at(self, text: str, place: int) -> bool:
+        """Whether the pattern matches at a place."""
+        pattern = _compiled(self.pattern)
+        if (match := pattern.match(text, place)) is None:
+            return False
+        start, end = match.span(pattern.groups)
+        return self.accepts(text[start - self.back : end])
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,6 +80,10 @@ class Before:
     before: str
     reach: int
 
+    def compile(self) -> None:
+        _compiled(self.pattern)
+        _compiled(self.before)
+
     def spans(self, text: str) -> Iterator[Span]:
         if self.sign in text:
             for match in _compiled(self.pattern).finditer(text):
@@ -73,6 +91,13 @@ class Before:
                 found = _compiled(self.before).search(text, max(0, end - self.reach), end)
                 if found:
                     yield found.span(found.lastindex or 0)
+
+    def is_at(self, text: str, place: int) -> bool:
+        """Whether the pattern matches at a place, and what stands before it."""
+        if not _compiled(self.pattern).match(text, place):
+            return False
+        before = _compiled(self.before)
+        return before.search(text, max(0, place - self.reach), place) is not None
 
 
 def behind(*words: str) -> str:

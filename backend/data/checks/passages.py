@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import replace
 
 from backend.data.checks.parameters import EVIDENCE
 from backend.data.checks.values import Part
@@ -33,21 +32,9 @@ def joined(lesson: Lesson) -> str:
     return "\n".join(texts)
 
 
-_last: tuple[Lesson | None, bytes] = (None, b"")
-
-
 def encoded(lesson: Lesson) -> bytes:
-    """``joined`` in UTF-8, with halves of surrogate pairs as they are.
-
-    The last one is remembered: a study asks for each lesson's flags and sketch, and encoding costs
-    a tenth of both.
-    """
-    global _last
-    of, data = _last
-    if of is not lesson:
-        data = joined(lesson).encode("utf-8", "surrogatepass")
-        _last = lesson, data
-    return data
+    """``joined`` in UTF-8, with halves of surrogate pairs as they are."""
+    return joined(lesson).encode("utf-8", "surrogatepass")
 
 
 def rewritten(lesson: Lesson, rewrite: Callable[[str], str]) -> Lesson:
@@ -57,7 +44,7 @@ def rewritten(lesson: Lesson, rewrite: Callable[[str], str]) -> Lesson:
     system = rewrite(lesson.system)
     if (turns, system, pair) == (lesson.turns, lesson.system, lesson.pair):
         return lesson
-    return replace(lesson, turns=turns, system=system, pair=pair)
+    return lesson._replace(turns=turns, system=system, pair=pair)
 
 
 def place_in(part: Part, text: str, start: int) -> Part:

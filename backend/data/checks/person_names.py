@@ -8,6 +8,7 @@ names too, to a pattern. Knows nothing about lessons.
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 
 from backend.data.checks.looks import IS, Before, Look, Pattern, behind
 
@@ -162,39 +163,43 @@ NAMES = (*_ENGLISH, *_CHINESE)
 
 # --- What a text with a name has ----------------------------------------------------------------
 
-# A search for what begins with a rare character skips from one to the next.
-_SIGNS = (
-    rb"M(?:r|s|iss|y name)",
-    rb"Dr[.\s\x80-\xff]",
-    rb"Prof",
-    rb":(?<=ame:) ",
-    rb"atient[:,]? [A-Z]",
-)
-_SAID_AGE = (
-    "year"
-    + behind(
-        *(
-            f"{said}{age}.year"
-            for said in (", ", ", a ", ", an ", " is a ", " is an ")
-            for age in ("[0-9]", "[0-9]{2}")
+_AGE_SAID = re.compile(
+    (
+        "year"
+        + behind(
+            *(
+                f"{said}{age}.year"
+                for said in (", ", ", a ", ", an ", " is a ", " is an ")
+                for age in ("[0-9]", "[0-9]{2}")
+            )
         )
-    )
-).encode()
-_ENGLISH_SIGNS = tuple(re.compile(one).search for one in (*_SIGNS, _SAID_AGE))
+    ).encode()
+)
 
 
-def may_have_name(data: bytes, text: str) -> bool:
-    """Whether one of ``NAMES`` may be in some texts; no, and none is.
+def is_before_age(data: bytes, place: int) -> bool:
+    """Whether "year" stands at a place in UTF-8, behind an age as it is said of a named person."""
+    return _AGE_SAID.match(data, place) is not None
 
-    Args:
-        data: The texts in UTF-8, one a line.
-        text: The same; empty where it has no Chinese characters.
-    """
-    for search in _ENGLISH_SIGNS:
-        if search(data):
-            return True
-    if text:
-        for look in _CHINESE:
-            if look.sign in text and any(look.spans(text)):
-                return True
-    return False
+
+CHINESE_SIGNS: Sequence[tuple[str, str, str]] = (
+    *(("", sign, "生士太长") for sign in "先女太院护博"),
+    *(("小大主教老", sign, "") for sign in "姐夫任授师"),
+    ("", "医", "生师"),
+    *(("", sex, "性，,、； 0123456789") for sex in "男女"),
+    ("0123456789 ，,、（(：:", "岁", ""),
+    (_SURNAMES, "某", ""),
+    ("", "姓", "名"),
+    ("我名", "叫", ""),
+)
+"""What may stand before a character of ``_CHINESE``, the character, and what may stand behind; any
+character where that is empty. No name is anywhere else."""
+
+_LOOKS_BY_SIGN: dict[str, list[Before | Pattern]] = {}
+for _look in _CHINESE:
+    _LOOKS_BY_SIGN.setdefault(_look.sign, []).append(_look)
+
+
+def is_chinese_name(text: str, place: int) -> bool:
+    """Whether one of the Chinese ``NAMES`` has its sign at a place in a text."""
+    return any(look.is_at(text, place) for look in _LOOKS_BY_SIGN[text[place]])

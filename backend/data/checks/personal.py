@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from datetime import date
 
 from backend.data.checks.looks import IS, Look, Pattern, Span, behind
-from backend.data.checks.person_names import NAMES, may_have_name
+from backend.data.checks.person_names import NAMES
 from backend.data.checks.scripts import is_chinese
 
 
@@ -28,6 +28,11 @@ class Kind:
     english: str
     chinese: str
     looks: tuple[Look, ...]
+
+    def compile(self) -> None:
+        """Do now what the first text with such data would wait for."""
+        for look in self.looks:
+            look.compile()
 
     def spans(self, text: str) -> list[Span]:
         """Where a text has it; no two overlap, in order."""
@@ -215,24 +220,27 @@ KINDS: Mapping[str, Kind] = {
 
 # --- What a text with such data has -------------------------------------------------------------
 
-SEPARATORS = b" -.()"
+_SEPARATORS = b" -.()"
 """What may stand between the digits of a telephone number."""
 
+_SHAPES = bytes(
+    ord("0") if 0x30 <= byte <= 0x39 else ord("-") if byte in _SEPARATORS else ord("x")
+    for byte in range(256)
+)
 _AROUND = 96
 """All that belongs to a number or a date is within so many bytes of four digits in a row."""
 
 _NUMBERED = re.compile("MRN|ecord n|number|DOB|orn |irth|号|生".encode())
 
 
-def suspects(data: bytes, shape: bytes, text: str) -> set[str]:
-    """Ids of the checks that may find something; the others find nothing.
+def numbers_in(data: bytes) -> set[str]:
+    """Ids of the checks of numbers and dates that may find something; the others find nothing.
 
     Args:
-        data: The text in UTF-8.
-        shape: ``data`` with "0" for each digit and "-" for each of ``SEPARATORS``.
-        text: The text; empty where it has no Chinese characters.
+        data: A text in UTF-8.
     """
-    found = {"pii_email"} if b"@" in data else set()
+    found: set[str] = set()
+    shape = data.translate(_SHAPES)
     place = shape.find(b"0000")
     while place >= 0:
         first, end = max(0, place - _AROUND), place + _AROUND
@@ -241,6 +249,4 @@ def suspects(data: bytes, shape: bytes, text: str) -> set[str]:
         if b"0000000" in shape[first:end].replace(b"-", b""):
             found |= {"pii_cn_id", "pii_phone"}
         place = shape.find(b"0000", place + 4)
-    if may_have_name(data, text):
-        found.add("pii_name")
     return found

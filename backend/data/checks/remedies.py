@@ -6,7 +6,6 @@ Knows nothing about leaving rows out.
 from __future__ import annotations
 
 from collections.abc import Callable, Collection
-from dataclasses import replace
 from functools import lru_cache
 
 from backend.data.checks.characters import without_invisible, without_mojibake
@@ -71,4 +70,4 @@ def _closed(lesson: Lesson) -> Lesson:
         Turn(one.speaker, repaired_typo(one.content) if one.speaker == "assistant" else one.content)
         for one in lesson.turns
     )
-    return lesson if turns == lesson.turns else replace(lesson, turns=turns)
+    return lesson if turns == lesson.turns else lesson._replace(turns=turns)

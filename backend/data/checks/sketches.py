@@ -13,9 +13,8 @@ from hashlib import sha1
 import numpy as np
 from numpy.typing import NDArray
 
-from backend.data.checks.grouping import rank_in_run, spans_of
+from backend.data.checks.grouping import spans_of
 from backend.data.checks.parameters import NUMBERS, SHINGLE, SKETCH
-from backend.data.checks.passages import encoded
 from backend.data.checks.units import DIGIT, MARK, U64, mixed, sums_of, units_of
 from backend.data.meaning.lesson import Lesson
 
@@ -62,11 +61,15 @@ class Sketches:
         self._digests: list[bytes] = []
         self._pending = 0
 
-    def add(self, lesson: Lesson) -> None:
-        """Sketch a lesson."""
+    def add(self, lesson: Lesson, data: bytes) -> None:
+        """Sketch a lesson.
+
+        Args:
+            data: What ``encoded`` gives of it.
+        """
         text = _prompt_of(lesson)
         self._texts.append(text)
-        self._digests.append(_digest_of(lesson))
+        self._digests.append(_digest_of(lesson, data))
         self._pending += len(text)
         if self._pending >= _BATCH:
             self._flush()
@@ -113,9 +116,9 @@ def _prompt_of(lesson: Lesson) -> str:
     return turns[0].content if len(turns) == 1 else "\n".join(turn.content for turn in turns)
 
 
-def _digest_of(lesson: Lesson) -> bytes:
+def _digest_of(lesson: Lesson, data: bytes) -> bytes:
     """128 bits of SHA-1, which modern processors have an instruction for; nobody attacks this."""
-    digest = sha1(encoded(lesson), usedforsecurity=False)
+    digest = sha1(data, usedforsecurity=False)
     # With their lengths, so that no two lessons become one text.
     digest.update(b"%d.%d" % (len(lesson.turns[0].content), len(lesson.system)))
     if len(lesson.turns) > 2 or lesson.pair:
@@ -169,25 +172,33 @@ def _shingles_of(
     mixture = np.zeros(size, dtype=np.uint64)
     for place, factor in enumerate(_FACTORS[:SHINGLE]):
         mixture += padded[place : place + size] * np.uint64(factor)
-    owner = np.repeat(np.arange(len(words), dtype=np.uint64), words + (SHINGLE - 1))
-    keys = (owner << np.uint64(32)) | (mixed(mixture) >> np.uint64(32))
-    keys = np.sort(keys[np.repeat(words > 0, words + (SHINGLE - 1))])
-    keys = keys[np.append(True, keys[1:] != keys[:-1])] if len(keys) else keys
-    return _smallest(keys, len(words))
+    shingles = (mixed(mixture) >> np.uint64(32)).astype(np.uint32)
+    filled = words > 0
+    if not filled.all():  # a row without words has no shingles, although marks are there
+        shingles = shingles[np.repeat(filled, words + (SHINGLE - 1))]
+    return _smallest(shingles, np.where(filled, words + (SHINGLE - 1), 0))
 
 
 def _smallest(
-    keys: U64, count: int
+    hashes: NDArray[np.uint32], counts: NDArray[np.int64]
 ) -> tuple[NDArray[np.uint32], NDArray[np.int64], NDArray[np.bool_]]:
-    """The first ``SKETCH`` of each row of ascending keys (row in the upper half, hash in the
-    lower)."""
-    owner = (keys >> np.uint64(32)).astype(np.int64)
-    new = np.ones(len(keys), dtype=bool)
-    new[1:] = owner[1:] != owner[:-1]
-    kept = rank_in_run(new) < SKETCH
-    cut = np.bincount(owner, minlength=count) > SKETCH
-    sizes = np.bincount(owner[kept], minlength=count)
-    return keys[kept].astype(np.uint32), sizes, cut
+    """The ``SKETCH`` smallest of each row's hashes, ascending and each once.
+
+    Args:
+        counts: How many hashes each row has.
+    """
+    ends = np.cumsum(counts)
+    starts = ends - counts
+    # Row by row: together, in the order of rows, takes nine times as long.
+    for start, end in zip(starts.tolist(), ends.tolist(), strict=True):
+        hashes[start:end].sort()
+    fresh = np.ones(len(hashes), dtype=bool)
+    fresh[1:] = hashes[1:] != hashes[:-1]
+    fresh[starts[counts > 0]] = True
+    upto = np.concatenate(([0], np.cumsum(fresh)))
+    sizes = upto[ends] - upto[starts]
+    kept = fresh & (upto[1:] - np.repeat(upto[starts], counts) <= SKETCH)
+    return hashes[kept], np.minimum(sizes, SKETCH), sizes > SKETCH
 
 
 def _numbers_of(

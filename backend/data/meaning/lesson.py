@@ -7,7 +7,6 @@ which are the thought words of LLaMA-Factory's template ``deepseekr1``. Knows no
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
 from typing import Literal, NamedTuple
 
 OPEN = "<think>"
@@ -43,9 +42,9 @@ class Parts(NamedTuple):
     answer: str
 
 
-@dataclass(frozen=True, slots=True)
-class Lesson:
-    """A conversation that the model is trained on.
+class Lesson(NamedTuple):
+    """A conversation that the model is trained on. A named tuple, since a file has many: a third of
+    the time of a frozen dataclass.
 
     Attributes:
         turns: User and assistant by turns, the user first. The last one is the assistant's, or the
@@ -71,8 +70,8 @@ class Lesson:
     def with_output(self, output: str) -> Lesson:
         """The same with another last answer (of a pair: another chosen one)."""
         if self.pair:
-            return replace(self, pair=Pair(output, self.pair.rejected))
-        return replace(self, turns=(*self.turns[:-1], Turn("assistant", output)))
+            return self._replace(pair=Pair(output, self.pair.rejected))
+        return self._replace(turns=(*self.turns[:-1], Turn("assistant", output)))
 
 
 def output_of(reasoning: str, answer: str) -> str:

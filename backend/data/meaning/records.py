@@ -7,7 +7,7 @@ first rows. Made for LLaMA-Factory 0.9.5 (``data/parser.py``, ``data/converter.p
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from enum import StrEnum
 from typing import Any, assert_never
 
@@ -48,25 +48,51 @@ def target_of(columns: ColumnMap) -> Target:
             assert_never(columns.shape)
 
 
-def record_of(lesson: Lesson, target: Target) -> dict[str, Any]:
-    """The row of a lesson.
+Record = dict[str, Any]
+
+
+def record_of(lesson: Lesson, target: Target) -> Record:
+    """The row of a lesson. For many rows ``recorder_of`` is faster.
 
     Raises:
         ValueError: it can't be written in that form; a fault of the program.
     """
-    if target is Target.RANKING and lesson.pair is not None:
-        return {"messages": _messages(lesson), **_answers(lesson.pair)}
-    if target is Target.RANKING or lesson.pair is not None:
-        raise ValueError(f"pairs, and only pairs, are written as ranking, not as {target}")
+    return recorder_of(target)(lesson)
+
+
+def recorder_of(target: Target) -> Callable[[Lesson], Record]:
+    """The function that makes rows of lessons; it raises ValueError as ``record_of`` does."""
     match target:
         case Target.ALPACA:
-            asked, told = lesson.turns
-            instruction = {"instruction": asked.content, "input": ""}
-            return {**instruction, "output": told.content, "system": lesson.system}
+            return _alpaca
         case Target.SHAREGPT:
-            return {"messages": _messages(lesson)}
+            return _sharegpt
+        case Target.RANKING:
+            return _ranking
         case _:
             assert_never(target)
+
+
+def _alpaca(lesson: Lesson) -> Record:
+    (asked, told), system, pair = lesson
+    if pair is not None:
+        raise ValueError(_NO_PAIR)
+    return {"instruction": asked.content, "input": "", "output": told.content, "system": system}
+
+
+def _sharegpt(lesson: Lesson) -> Record:
+    if lesson.pair is not None:
+        raise ValueError(_NO_PAIR)
+    return {"messages": _messages(lesson)}
+
+
+def _ranking(lesson: Lesson) -> Record:
+    if lesson.pair is None:
+        raise ValueError(_NO_PAIR)
+    return {"messages": _messages(lesson), **_answers(lesson.pair)}
+
+
+_NO_PAIR = "pairs, and only pairs, are written as ranking"
 
 
 def lesson_from(record: Mapping[str, Any], target: Target) -> Lesson:
@@ -104,15 +130,15 @@ def entry_of(file_name: str, target: Target, *, system: bool) -> dict[str, Any]:
                 columns["system"] = "system"
             return {"file_name": file_name, "formatting": "alpaca", "columns": columns}
         case Target.SHAREGPT:
-            return _sharegpt(file_name, {"messages": "messages"})
+            return _sharegpt_entry(file_name, {"messages": "messages"})
         case Target.RANKING:
             columns = {"messages": "messages", "chosen": "chosen", "rejected": "rejected"}
-            return {**_sharegpt(file_name, columns), "ranking": True}
+            return {**_sharegpt_entry(file_name, columns), "ranking": True}
         case _:
             assert_never(target)
 
 
-def _sharegpt(file_name: str, columns: dict[str, str]) -> dict[str, Any]:
+def _sharegpt_entry(file_name: str, columns: dict[str, str]) -> dict[str, Any]:
     named = {"file_name": file_name, "formatting": "sharegpt"}
     return {**named, "columns": columns, "tags": dict(_TAGS)}
 

@@ -7,12 +7,12 @@ whether it can be read, else one scan of all of it, by way of a plain copy where
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from functools import partial
 from io import BufferedReader, BytesIO, FileIO
 from pathlib import Path
-from typing import BinaryIO, Protocol
+from typing import Any, BinaryIO, Protocol
 
 from backend.data.reading.beginning import (
     Beginning,
@@ -43,6 +43,8 @@ class RowSource(Protocol):
     def count(self) -> int: ...
 
     def rows(self, first: int, end: int) -> Iterator[Row]: ...
+
+    def values(self, places: Iterable[int]) -> Iterator[dict[str, Any] | None]: ...
 
     def search(self, needle: Needle, first: int, seconds: float, limit: int) -> Found: ...
 

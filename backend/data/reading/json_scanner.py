@@ -8,6 +8,7 @@ opens. The file is seen through a window, so that memory stays small whatever th
 from __future__ import annotations
 
 import re
+from typing import NamedTuple
 
 from backend.data.reading import values
 from backend.data.reading.index import Spans, Tail
@@ -64,6 +65,8 @@ class _ArrayScan:
         self._spans = spans
         self._wrapped = wrapped
         self._openings: set[bytes] = set()
+        self._layout = Layout()
+        self._layouts = 0
         self._closed = False
         self._bad_in_a_row = 0
 
@@ -101,8 +104,10 @@ class _ArrayScan:
         return self._window.offset + self._position
 
     def _next_byte(self) -> int | None:
-        """Step over separators to the next byte; None at the end of the file."""
+        """Step over separators, and rows that are laid out like one before, to the next byte; None
+        at the end of the file."""
         while True:
+            self._pass_alike()
             window = self._window
             match = _SEPARATORS.match(window.bytes, self._position)
             self._position = match.end() if match else self._position
@@ -110,6 +115,19 @@ class _ArrayScan:
                 return window.bytes[self._position]
             if not self._grow():
                 return None
+
+    def _pass_alike(self) -> None:
+        """Step over the rows in the window, up to one that is laid out otherwise."""
+        buffer, offset, layout = self._window.bytes, self._window.offset, self._layout
+        separators = _SEPARATORS.match(buffer, self._position)
+        while separators is not None:
+            start = separators.end()
+            end = laid_out_end(buffer, start, layout)
+            if end < 0:
+                return
+            self._spans.add(offset + start, offset + end)
+            self._position, self._bad_in_a_row = end, 0
+            separators = _SEPARATORS.match(buffer, end)
 
     def _grow(self) -> bool:
         """Read on, keeping what lies behind the position; False at the end of the file."""
@@ -120,6 +138,7 @@ class _ArrayScan:
     def _pass_row(self, *, is_object: bool) -> bool:
         """Step over the row that begins here; False where it goes on to the end of the file."""
         end = self._row_end()
+        self._note_layout(end)
         self._bad_in_a_row = 0 if end > 0 and is_object else self._bad_in_a_row + 1
         self._note_opening(good=end > 0)
         if end < 0:
@@ -132,6 +151,12 @@ class _ArrayScan:
         opening = _OPENING.match(self._window.bytes, self._position)
         if opening and len(self._openings) < (_OPENINGS_KEPT if good else 1):
             self._openings.add(opening.group())
+
+    def _note_layout(self, end: int) -> None:
+        """Remember how a good row is laid out: most often the next ones are laid out like it."""
+        if end > 0 and self._layouts < LAYOUTS_TRIED:
+            self._layouts += 1
+            self._layout = layout_of(self._window.bytes, self._position, end)
 
     def _row_end(self) -> int:
         """End of the row in the window, which grows as far as a row may be long."""
@@ -163,6 +188,63 @@ class _ArrayScan:
         if ended or self._bad_in_a_row == BROKEN_LIMIT:
             return Tail.LOST
         return Tail.CLOSED if last == b"]" else Tail.TRUNCATED
+
+
+# --- Rows that are laid out alike -----------------------------------------------------------------
+
+
+class Layout(NamedTuple):
+    """All of an object but what its texts say: keys, brackets, quotes, white space, numbers.
+
+    Attributes:
+        gaps: What stands before each text, with the quotes on both sides of it.
+        last: What stands behind the last text; empty where nothing is laid out so.
+    """
+
+    gaps: tuple[bytes, ...] = ()
+    last: bytes = b""
+
+
+LAYOUTS_TRIED = 64
+"""Rows of a file whose layout is noted at most: in some files no two are laid out alike."""
+
+_MOST_GAPS = 64
+"""Texts of a row whose layout is noted."""
+
+_COLON = re.compile(rb"\s*:")
+
+
+def layout_of(buffer: bytes, start: int, end: int) -> Layout:
+    """The layout of the row in ``buffer[start:end]``, whose structure is good; none of what is no
+    object."""
+    if buffer[start] != ord("{"):
+        return Layout()
+    gaps: list[bytes] = []
+    position = start
+    while (quote := buffer.find(b'"', position, end)) >= 0:
+        position = _string_end(buffer, quote + 1)
+        if not _COLON.match(buffer, position):  # a key belongs to the layout
+            gaps.append(buffer[start : quote + 1])
+            start = position - 1
+        if len(gaps) > _MOST_GAPS:
+            return Layout()
+    return Layout(tuple(gaps), buffer[start:end])
+
+
+def laid_out_end(buffer: bytes, start: int, layout: Layout) -> int:
+    """What ``row_end`` gives for a row that is laid out in this way, in a third of its time: the
+    same bytes between the texts have the same structure. ``BROKEN`` or ``INCOMPLETE`` for any
+    other.
+    """
+    for gap in layout.gaps:
+        if not buffer.startswith(gap, start):
+            return BROKEN
+        behind = _string_end(buffer, start + len(gap))
+        if behind < 0:
+            return behind
+        start = behind - 1  # the next gap begins with the quote that closes the text
+    good = layout.last and buffer.startswith(layout.last, start)
+    return start + len(layout.last) if good else BROKEN
 
 
 # --- One value ------------------------------------------------------------------------------------

@@ -13,6 +13,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from io import BufferedReader, FileIO
 from pathlib import Path
+from threading import Thread
 
 from backend.data.reading import window
 from backend.data.reading.values import Progress, Stamp
@@ -101,6 +102,8 @@ def seldom(progress: Progress | None) -> Progress:
 class Hashed:
     """A file whose bytes are hashed as they are read, so that no second pass is needed for it.
 
+    A thread hashes what was read last while that is looked at.
+
     Args:
         file: At its start.
         skip: Bytes before the first that is asked for.
@@ -109,11 +112,19 @@ class Hashed:
     def __init__(self, file: Bytes, skip: int) -> None:
         self._file = file
         self._digest = hashlib.sha256(file.read(skip))
+        self._thread: Thread | None = None
 
     def read(self, size: int, /) -> bytes:
         more = self._file.read(size)
-        self._digest.update(more)
+        self._wait()
+        self._thread = Thread(target=self._digest.update, args=(more,))
+        self._thread.start()
         return more
+
+    def _wait(self) -> None:
+        if self._thread is not None:
+            self._thread.join()
+            self._thread = None
 
     def tell(self) -> int:
         return self._file.tell()
@@ -122,6 +133,7 @@ class Hashed:
         """SHA-256 of all of it, read to its end."""
         while self.read(window.CHUNK):
             pass
+        self._wait()
         return self._digest.hexdigest()
 
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import math
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from datetime import date, datetime
 from datetime import time as clock
@@ -69,6 +69,16 @@ class ParquetRows:
                 if inside:
                     yield from self._of_group(file, group, inside, start)
                 start += size
+
+    def values(self, places: Iterable[int]) -> Iterator[dict[str, Any] | None]:
+        """The columns of rows that were read before, at ascending places; None for one that can't
+        be read now."""
+        wanted = iter(places)
+        place = next(wanted, None)
+        for row in self.rows(0, self.count):
+            if row.number - 1 == place:
+                yield row.value
+                place = next(wanted, None)
 
     def search(self, needle: Needle, first: int, seconds: float, limit: int) -> Found:
         """Rows that hold the words, from place ``first`` on; at least one row is looked at."""

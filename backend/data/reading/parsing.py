@@ -20,7 +20,12 @@ from backend.problems import Problem
 Parse = Callable[[int, bytes], Row]
 """A row from its number and its bytes."""
 
+ParseValue = Callable[[bytes], dict[str, Any] | None]
+"""The columns of a row from its bytes, without what else there is to say of it; None where it can't
+be read."""
+
 _NEAR = 24
+_TEXTS = {str}
 
 
 def parser_of(form: Form) -> Parse:
@@ -28,6 +33,15 @@ def parser_of(form: Form) -> Parse:
     if form.delimiter:
         return _TableParser(form).parse
     return parse_object
+
+
+def value_parser_of(form: Form) -> ParseValue:
+    """What reads the columns of rows that were read before: in half the time, since nothing is
+    looked for that was hidden in them."""
+    if form.delimiter:
+        table = _TableParser(form)
+        return lambda raw: table.parse(0, raw).value
+    return _object_in
 
 
 # --- JSON ---------------------------------------------------------------------------------------
@@ -52,7 +66,7 @@ def parse_object(number: int, raw: bytes) -> Row:
         shown = {"near": _near(str(value), 0)}
         return Row(number, None, Problem("data.problems.row_not_object", shown))
     quotes = content.count(b'"')
-    if quotes == 4 * len(value) and all(type(one) is str for one in value.values()):
+    if quotes == 4 * len(value) and {*map(type, value.values())} == _TEXTS:
         return Row(number, value, None, notes)  # texts without quotes: nothing can be hidden
     depth, keys, strings = _measured(value)
     if depth > NESTING_LIMIT:
@@ -62,6 +76,15 @@ def parse_object(number: int, raw: bytes) -> Row:
         shown = {"columns": ", ".join(twice)}
         notes = (*notes, Problem("data.problems.duplicate_keys", shown))
     return Row(number, value, None, notes)
+
+
+def _object_in(raw: bytes) -> dict[str, Any] | None:
+    content = raw.rstrip(b" \t\r\n,")
+    try:
+        value = orjson.loads(content)
+    except orjson.JSONDecodeError:
+        value, _ = _without_odd_numbers(content)
+    return value if isinstance(value, dict) else None
 
 
 _ODD_NUMBER = re.compile(rb"\b(?:NaN|Infinity)\b")

@@ -7,9 +7,9 @@ and the rest is not lost. Knows nothing about what the columns mean.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
-from typing import BinaryIO
+from typing import Any, BinaryIO
 
 from backend.data.reading.finding import Finding, FoundRows, known_sha256
 from backend.data.reading.needle import Needle
@@ -101,6 +101,21 @@ class RowReader:
 
     def __iter__(self) -> Iterator[Row]:
         return self.rows(0, self.count)
+
+    def values(self, places: Iterable[int]) -> Iterator[dict[str, Any] | None]:
+        """The columns of rows that were read before and found good, in half the time of ``rows``.
+
+        Args:
+            places: Counted from 0, ascending.
+
+        Returns:
+            None for a row that can't be read now.
+
+        Raises:
+            DataError: the file changed since it was opened, or can't be read any more.
+        """
+        with reading(self.path):
+            yield from self._rows.values(places)
 
     def search(self, words: str, *, start: int, seconds: float = 1.0, limit: int = 50) -> Found:
         """Rows that hold the words in any value, as they are written but for case.

@@ -7,14 +7,14 @@ from __future__ import annotations
 
 import time
 from bisect import bisect_right
-from collections.abc import Callable, Iterator
-from typing import BinaryIO
+from collections.abc import Callable, Iterable, Iterator
+from typing import Any, BinaryIO
 
 from backend import units
 from backend.data.reading import values
 from backend.data.reading.index import Index, Tail
 from backend.data.reading.needle import Needle
-from backend.data.reading.parsing import parser_of
+from backend.data.reading.parsing import parser_of, value_parser_of
 from backend.data.reading.values import Form, Found, Row
 from backend.problems import Problem
 
@@ -39,6 +39,7 @@ class TextRows:
         self._index = index
         self._opened = opened
         self._parse = parser_of(form)
+        self._parse_value = value_parser_of(form)
         self._escaped = not form.delimiter
 
     @property
@@ -57,6 +58,16 @@ class TextRows:
                     continue
                 file.seek(start)
                 yield self._parse(place + 1, file.read(stop - start))
+
+    def values(self, places: Iterable[int]) -> Iterator[dict[str, Any] | None]:
+        """The columns of rows that were read before, at ascending places; None for one that can't
+        be read now."""
+        spans, parse = self._index.spans, self._parse_value
+        with self._opened() as file:
+            for place in places:
+                start = spans[2 * place]
+                file.seek(start)
+                yield parse(file.read(spans[2 * place + 1] - start))
 
     def _why_not_read(self, place: int, length: int) -> Problem | None:
         key = _TAIL_PROBLEM.get(self._index.tail)
