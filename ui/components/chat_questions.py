@@ -83,6 +83,7 @@ class QuestionsPanel:
         with gr.Row(elem_classes="mt-pager"):
             self.back = _button(words, "back")
             self.forth = _button(words, "forth")
+        with gr.Row(elem_classes="mt-pager"):
             self.own_reference = words.make(
                 gr.Textbox,
                 {"label": "chat.questions.reference_for"},
@@ -210,6 +211,7 @@ def _button(words: Words, name: str) -> gr.Button:
     return words.make(
         gr.Button,
         {"value": f"chat.questions.{name}"},
+        size="sm",
         scale=0,
         min_width=110,
         elem_id=f"questions-{name}",
