@@ -24,7 +24,8 @@ QUEUED = "queued.json"
 """``{"order", "since"}``; it says that the run waits for its turn. The trainer removes it."""
 
 LAUNCH = "launch.json"
-"""``{"devices", "processes", "since"}`` of the newest attempt, written before it is started."""
+"""``{"devices", "processes", "since", "log_offset"}`` of the newest attempt, written before it is
+started; the last is the byte of ``process.log`` from which on it prints."""
 
 PROCESS = "process.json"
 """``{"pid", "born"}`` of the trainer, written by the supervisor and by the trainer itself."""
