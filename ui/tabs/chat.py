@@ -24,13 +24,14 @@ from ui.components.chat_columns import (
 )
 from ui.components.choices import UNSENT, choices_now
 from ui.components.live_chart import checkpoint_of
+from ui.components.pulse import Beat, Pulse
 from ui.components.slot import slot
 from ui.errors import told
 from ui.html import element, empty
 from ui.i18n import Words
 from ui.wiring import PRIVATE, Refresh
 
-TICK_SECONDS = 0.7
+BEAT_SECONDS = 0.7
 MOST_PAGES = 8
 """Pages that may ask at the same time; the engine puts their rows into one batch."""
 
@@ -134,8 +135,8 @@ class ChatTab:
         )
         self.unload.click(told(self._unload), language, self._shown, **PRIVATE)
         self.clear.click(told(self._clear), language, self._shown, **PRIVATE)
-        self.timer = gr.Timer(TICK_SECONDS)
-        self.timer.tick(told(self._tick), [language, self.seen], self._shown, **PRIVATE)
+        self.pulse = Pulse(lambda: Beat(stamp(self._room)), every=BEAT_SECONDS)
+        self.pulse.tick(self._tick, [language, self.seen], self._shown)
 
     def _wire_question(self, language: gr.Radio) -> None:
         self.suggestion.input(lambda chosen: chosen, self.suggestion, self.question, **PRIVATE)

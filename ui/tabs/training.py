@@ -12,17 +12,18 @@ from backend.services import Services
 from backend.text import ASSETS, text
 from backend.training.curves import Curves, read_curves
 from backend.training.runs import Run, list_runs
-from ui.components.actions import on_press
+from ui.components.actions import action_slot, on_press
 from ui.components.choices import UNSENT, choices_now
 from ui.components.form import Form
 from ui.components.latest import Latest
 from ui.components.live_chart import Shown, build_live_chart, live_chart_value
 from ui.components.log_viewer import LogViewer
+from ui.components.pulse import Beat, Pulse, about
 from ui.components.run_about import RunAbout
 from ui.components.run_actions import QueueList, RunActions
 from ui.components.run_checkpoints import Doubt, RunCheckpoints
-from ui.components.run_verdict import RunVerdict
-from ui.components.run_view import plan_card, stamp, state_words, status_card
+from ui.components.run_verdict import VERDICT, RunVerdict
+from ui.components.run_view import log_sizes, plan_card, stamp, state_words, status_card
 from ui.components.runs_table import RunsTable
 from ui.components.slot import slot
 from ui.errors import told
@@ -30,7 +31,10 @@ from ui.html import empty
 from ui.i18n import Words
 from ui.wiring import PRIVATE, Refresh
 
-TICK_SECONDS = 1.0
+STATUS = "run-status"
+
+TABLE_SECONDS = 3.0
+"""Between two looks at what the runs in the table have logged."""
 
 
 class TrainingTab:
@@ -47,16 +51,18 @@ class TrainingTab:
         self._services = services
         self._form = form
         self._language = language
+        self._spoken = words.language
         self._turned = Latest()
         with gr.Row():
             with gr.Column(scale=1, min_width=300):
                 self._lay_out_start(words)
             with gr.Column(scale=3):
-                self.status = slot("run-status")
+                self.status = action_slot(STATUS)
                 self.actions = RunActions(services, words)
                 self.verdict = RunVerdict(services)
                 self.curves = build_live_chart(self._read_curves, language=words.language)
         self._lay_out_rooms(words)
+        self.pulse = Pulse(self._look, about=2, live=(STATUS, VERDICT))
         self.seen = gr.State("")
         self._shown = [
             self.run,
@@ -67,6 +73,7 @@ class TrainingTab:
             self.verdict.slot,
             *self.checkpoints.shown,
             self.curves.component,
+            self.pulse.component,
             self.seen,
         ]
         self._asked = [language, self.run, self.table.over]
@@ -99,8 +106,10 @@ class TrainingTab:
                 self.checkpoints = RunCheckpoints(self._services)
             with _room(words, "runs") as self.runs_door:
                 self.table = RunsTable(self._services, words)
+                self.table_pulse = Pulse(self._look_at_logs, every=TABLE_SECONDS)
             with _room(words, "log") as self.log_door:
                 self.log = LogViewer(words, self._services.workspace)
+                self.log_pulse = Pulse(self._look_at_logs)
             with _room(words, "about") as self.about_door:
                 self.about = RunAbout(self._services, words)
 
@@ -124,8 +133,7 @@ class TrainingTab:
         self.run.input(
             told(self._pick), self._asked, self._shown, trigger_mode="always_last", **PRIVATE
         )
-        self.timer = gr.Timer(TICK_SECONDS)
-        self.timer.tick(told(self._tick), [*self._asked, self.seen], self._shown, **PRIVATE)
+        self.pulse.tick(self._tick, [*self._asked, self.seen], self._shown)
         on_press(self.queue.slot, self._press_queue, self._asked, self._shown)
         on_press(
             self.verdict.slot, self._press_remedy, self._asked, [*self._shown, self.verdict.way]
@@ -153,6 +161,7 @@ class TrainingTab:
             [*self._asked, table.doubt],
             [*self._shown, table.over, table.doubt],
         )
+        self.table_pulse.tick(self._rows, rows, table.slot)
         table.doubt.change(told(self._rows), rows, table.slot, **PRIVATE)
         table.over.change(told(self._rows), rows, table.slot, **PRIVATE)
         asked = [self._language, self.run, about.other, about.of]
@@ -171,6 +180,7 @@ class TrainingTab:
             change(
                 told(self.log.show), lines, self.log.shown, trigger_mode="always_last", **PRIVATE
             )
+        self.log_pulse.tick(self.log.show, lines, self.log.shown)
 
     # What happens
 
@@ -222,12 +232,29 @@ class TrainingTab:
             self.verdict.show(language, chosen),
             *self.checkpoints.show(language, chosen, doubt),
             self._chart(language, chosen, over),
+            about(language, chosen.id if chosen else None),
             stamp(runs, chosen),
         ]
 
     def _chart(self, language: str, chosen: Run | None, over: Sequence[str]) -> dict[str, Any]:
         runs = [chosen, *self.table.laid_over(over, chosen)] if chosen else []
         return live_chart_value([_on_chart(run) for run in runs], language)
+
+    def _look(self, language: str | None, run_id: str | None) -> Beat:
+        """Whether something has changed, and what goes on while the run that is shown trains."""
+        runs = list_runs(self._services.workspace)
+        chosen = next((one for one in runs if one.id == run_id), None)
+        live = {}
+        if chosen is not None and chosen.state.active:
+            spoken = language or self._spoken
+            live = {
+                STATUS: status_card(chosen, spoken),
+                VERDICT: self.verdict.show(spoken, chosen),
+            }
+        return Beat(stamp(runs, chosen), live)
+
+    def _look_at_logs(self) -> Beat:
+        return Beat(log_sizes(list_runs(self._services.workspace)))
 
     def _tick(
         self,
@@ -237,17 +264,12 @@ class TrainingTab:
         over: Sequence[str],
         seen: str,
     ) -> list[Any]:
-        """Look whether something has changed, which costs little, and draw only then.
-
-        Time goes on without it: while a trainer lives its status is drawn at each tick.
-        """
+        """Draw all where something has changed since the page was drawn."""
         runs = list_runs(self._services.workspace)
         chosen = next((one for one in runs if one.id == run_id), None)
         drawn: list[Any] = [gr.skip()] * len(self._shown)
         if stamp(runs, chosen) != seen:
             drawn = self._drawn(language, run_id, over, sent=run_id)
-        elif chosen is not None and chosen.state.active:
-            drawn[self._shown.index(self.status)] = status_card(chosen, language)
         # Not over a run that was started or chosen after the page had sent this.
         if self._turned.has_left(request, run_id):
             return [gr.skip()] * len(self._shown)
