@@ -170,8 +170,7 @@ class Supervisor:
             return self.cancel(run_id)
         if not run.state.active:
             raise RunError("training.errors.not_running", run=run.id)
-        double_click = _age(run.folder / layout.STOP) < DOUBLE_CLICK_SECONDS
-        if run.state is RunState.STOPPING and (not now or double_click):
+        if run.state is RunState.STOPPING and (not now or just_asked_to_stop(run)):
             return run
         with self._writing():
             write_json(run.folder / layout.STOP, {"now": now})
@@ -293,6 +292,12 @@ class Supervisor:
                 folder=self._workspace.runs,
                 reason=error.strerror or error,
             ) from error
+
+
+def just_asked_to_stop(run: Run) -> bool:
+    """Whether a press on stop may still be the second one of a double click."""
+    asked = run.state is RunState.STOPPING
+    return asked and _age(run.folder / layout.STOP) < DOUBLE_CLICK_SECONDS
 
 
 def _age(path: Path) -> float:

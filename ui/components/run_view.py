@@ -9,6 +9,7 @@ from backend.text import text
 from backend.training.checkpoints import FINAL
 from backend.training.layout import LOG, TRAINER_LOG
 from backend.training.runs import Progress, Run, RunState, read_progress
+from backend.training.supervisor import just_asked_to_stop
 from ui.components.form import choice_words
 from ui.html import Safe, badge, count, duration, element, facts, figure, join
 
@@ -110,7 +111,7 @@ def stamp(runs: Sequence[Run], chosen: Run | None) -> str:
     if chosen is None:
         return states
     checkpoints = [(one.name, one.complete) for one in chosen.checkpoints()]
-    asked = chosen.checkpoint_asked
+    asked = (chosen.checkpoint_asked, just_asked_to_stop(chosen))
     return f"{states}|{chosen.id}|{chosen.attempts}|{checkpoints}|{asked}"
 
 
