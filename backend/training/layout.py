@@ -68,6 +68,6 @@ TRAINER_LOG = "trainer_log.jsonl"
 """LLaMA-Factory's own log: steps, losses, times."""
 
 METRICS = "metrics.jsonl"
-"""What that log lacks, from our callback: when training began, gradient norm, memory."""
+"""What that log lacks, from our callback: when training began, gradient norm, memory, GPU."""
 
 Reason = Literal["finished", "stopped", "failed"]

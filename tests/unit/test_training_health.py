@@ -54,6 +54,7 @@ def of_losses(*losses: float, evaluations: dict[int, float] | None = None) -> Se
         speed=unknown,
         memory=unknown,
         gpu_memory=unknown,
+        gpu_use=unknown,
         eval_step=np.array(list(evaluated), float),
         eval_loss=np.array(list(evaluated.values()), float),
     )

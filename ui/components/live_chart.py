@@ -52,6 +52,7 @@ _WORDS = (
     "speed",
     "memory",
     "gpu_memory",
+    "gpu_use",
     "axis",
     "step",
     "tokens",
