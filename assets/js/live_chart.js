@@ -166,6 +166,8 @@ async function begin() {
   await Plotly.newPlot(plot, traces(), layout(), OPTIONS);
   plot.on("plotly_relayout", zoomed);
   plot.on("plotly_click", clicked);
+  plot.on("plotly_afterplot", placeMarks);
+  marks().addEventListener("keydown", goToMark);
   plot.addEventListener("pointerdown", hold, true);
   for (const end of ["pointerup", "pointercancel"]) window.addEventListener(end, release, true);
   sizes.observe(plot);

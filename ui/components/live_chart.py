@@ -40,6 +40,7 @@ SCRIPTS = (
     "live_chart_curves.js",
     "live_chart_figure.js",
     "live_chart_controls.js",
+    "live_chart_marks.js",
     "live_chart.js",
 )
 
@@ -63,6 +64,8 @@ _WORDS = (
     "legend",
     "epoch",
     "checkpoint",
+    "checkpoints",
+    "open_checkpoint",
     "empty",
     "empty_axis",
     "error",
@@ -88,6 +91,7 @@ _TEMPLATE = """
   <div class="mt-chart-legend" role="group"></div>
   <div class="mt-chart-place">
     <div class="mt-chart-plot"></div>
+    <div class="mt-chart-marks" role="group"></div>
     <p class="mt-chart-empty"></p>
     <p class="mt-chart-error" role="status" hidden></p>
   </div>
