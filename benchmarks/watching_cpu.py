@@ -36,7 +36,7 @@ UNIT = "% of a core"
 
 
 def measure() -> list[Result]:
-    """The promise, and beside it what the web process takes while nobody looks."""
+    """The promise; beside it the web process alone, and how much the browsers ask."""
     with tempfile.TemporaryDirectory() as root:
         workspace = Workspace.open(Path(root) / "workspace")
         with a_living_run(workspace, STEPS) as folder, running(medtune(workspace)) as server:
@@ -47,15 +47,21 @@ def measure() -> list[Result]:
                 alone = percent(web)
                 with chromium() as browser:
                     pages = [training_tab(browser, address) for _ in range(BROWSERS)]
+                    asked: list[str] = []
                     for page in pages:
                         await_step(page, trainer.step)
                     pages[0].wait_for_timeout(1000 * SETTLE_SECONDS)
+                    for page in pages:
+                        page.on("requestfinished", lambda request: asked.append(request.url))
                     watched = percent(web, pages[0])
+                    rate = len(asked) / SECONDS / BROWSERS
                     for page in pages:  # all of them have kept up
                         await_step(page, trainer.step)
     return [
         at_most("web process, a run trains, three browsers watch", watched, UNIT, MOST_PERCENT),
         shown_beside("the same, nobody watches", alone, UNIT),
+        # Far fewer than three would say that the browsers themselves were short of a processor.
+        shown_beside("questions of each of these browsers", rate, "/ s"),
     ]
 
 

@@ -244,7 +244,7 @@ def test_findings_are_made_anew_only_for_new_points_and_not_all_the_time() -> No
     assert diagnoses.of("other", longer) != first
     again = diagnoses.of("run", longer)
     assert again is not first
-    clock.now += 100 * clock.cost - 1
+    clock.now += 300 * clock.cost - 1
     assert diagnoses.of("run", short) is again
     clock.now += 1
     assert diagnoses.of("run", short) == first

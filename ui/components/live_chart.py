@@ -137,7 +137,7 @@ class LiveChart:
         return self.component.click(told(act), inputs, outputs, **{**CARRYING, **options})
 
 
-def build_live_chart(read: Read, *, language: str = "en", every: float = 0.5) -> LiveChart:
+def build_live_chart(read: Read, *, language: str = "en", every: float = 0.6) -> LiveChart:
     """Place the chart where the surrounding blocks are.
 
     Args:
