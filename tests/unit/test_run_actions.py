@@ -13,7 +13,7 @@ from backend.files import write_json
 from backend.processes import ProcessId
 from backend.services import Services
 from backend.text import text
-from backend.training import layout, supervisor
+from backend.training import asking, layout
 from backend.training.runs import Run, RunState, find_run
 from backend.workspace import Workspace
 from ui.components.run_actions import RunActions
@@ -48,10 +48,10 @@ def test_end_at_once_is_offered_when_no_double_click_can_land_on_it(
 ) -> None:
     """On a busy server the second click was dealt with so late that it seemed to be meant, and the
     checkpoint was lost."""
-    monkeypatch.setattr(supervisor, "DOUBLE_CLICK_SECONDS", 60.0)
+    monkeypatch.setattr(asking, "DOUBLE_CLICK_SECONDS", 60.0)
     assert not actions.show("en", stopping)[0]["interactive"]
     seen = stamp([stopping], stopping)
-    monkeypatch.setattr(supervisor, "DOUBLE_CLICK_SECONDS", 0.0)
+    monkeypatch.setattr(asking, "DOUBLE_CLICK_SECONDS", 0.0)
     assert stamp([stopping], stopping) != seen, "the page is drawn again when it can be pressed"
     offered = actions.show("en", stopping)[0]
     assert offered["interactive"] and offered["value"] == text("en", "training.end_now")

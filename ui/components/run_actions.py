@@ -8,9 +8,9 @@ import gradio as gr
 
 from backend.services import Services
 from backend.text import text
+from backend.training.asking import just_asked_to_stop
 from backend.training.checkpoints import newest_whole
 from backend.training.runs import Run, RunState
-from backend.training.supervisor import just_asked_to_stop
 from ui.components.actions import action_button, action_slot, pressed
 from ui.html import Safe, element, join
 from ui.i18n import Words

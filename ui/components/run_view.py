@@ -6,10 +6,10 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from backend.text import text
+from backend.training.asking import just_asked_to_stop
 from backend.training.checkpoints import FINAL
 from backend.training.layout import LOG, TRAINER_LOG
 from backend.training.runs import Progress, Run, RunState, read_progress
-from backend.training.supervisor import just_asked_to_stop
 from ui.components.form import choice_words
 from ui.html import Safe, badge, count, duration, element, facts, figure, join
 
