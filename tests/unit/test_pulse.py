@@ -16,7 +16,7 @@ from ui.dashboard import QUEUE_SECONDS, build_dashboard, calm
 
 
 def asks(pulse: Pulse, sent: Any) -> dict[str, Any]:
-    answer: dict[str, Any] = pulse.component.beat(sent)
+    answer: dict[str, Any] = pulse.component.beat({"about": sent})
     return answer
 
 
@@ -40,7 +40,8 @@ def test_a_browser_may_send_anything(sent: Any, asked: tuple[str | None, str | N
 
     with gr.Blocks():
         pulse = Pulse(look, about=2)
-    assert asks(pulse, sent) == {"sign": "now", "live": {"place": "<p>words</p>"}}
+    answer = {"sign": "now", "live": {"place": "<p>words</p>"}, "rides": {}}
+    assert asks(pulse, sent) == answer
     assert looked == [asked]
 
 
@@ -50,7 +51,15 @@ def test_what_went_away_makes_no_error_each_second() -> None:
 
     with gr.Blocks():
         pulse = Pulse(look)
-    assert asks(pulse, []) == {"sign": "", "live": {}}
+    assert asks(pulse, []) == {"sign": "", "live": {}, "rides": {}}
+
+
+@pytest.mark.parametrize("asked", [None, [], "about", {"rides": ["chart"]}, {"rides": {"no": 1}}])
+def test_nothing_rides_that_is_not_known(asked: Any) -> None:
+    with gr.Blocks():
+        pulse = Pulse(lambda: Beat("now"), riders={"chart": lambda question: [question]})
+    assert pulse.component.beat(asked)["rides"] == {}
+    assert pulse.component.beat({"rides": {"chart": 1}})["rides"] == {"chart": [1]}
 
 
 @pytest.fixture
@@ -67,8 +76,8 @@ def test_every_pulse_of_the_page_can_be_asked(services: Services) -> None:
     assert len(pulses) == 8
     for pulse in pulses:
         for sent in ([], ["zh", "no such run"], ["no such file"]):
-            answer = pulse.beat(sent)
-            assert answer == pulse.beat(sent), "nothing has changed, so nothing is drawn"
+            answer = pulse.beat({"about": sent})
+            assert answer == pulse.beat({"about": sent}), "nothing has changed, so nothing is drawn"
 
 
 def test_nothing_ticks_by_a_clock(services: Services) -> None:

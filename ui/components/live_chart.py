@@ -118,9 +118,13 @@ class LiveChart:
     """``component`` takes what ``live_chart_value`` makes as its value.
 
     A new value changes words, runs or checkpoints in place; the plot is never built anew.
+
+    Attributes:
+        points: Answers the script's questions, where a pulse carries them.
     """
 
     component: gr.HTML
+    points: Callable[[Any], dict[str, Any]]
 
     def on_checkpoint(
         self,
@@ -137,12 +141,15 @@ class LiveChart:
         return self.component.click(told(act), inputs, outputs, **{**CARRYING, **options})
 
 
-def build_live_chart(read: Read, *, language: str = "en", every: float = 0.6) -> LiveChart:
+def build_live_chart(
+    read: Read, *, language: str = "en", every: float = 0.5, rides: str = ""
+) -> LiveChart:
     """Place the chart where the surrounding blocks are.
 
     Args:
         read: Gives the curves.
         every: Seconds between two questions of a page that shows an active run.
+        rides: The name under which a pulse carries these questions instead, see ``Pulse``.
     """
 
     def points(asked: Any) -> dict[str, Any]:
@@ -160,11 +167,11 @@ def build_live_chart(read: Read, *, language: str = "en", every: float = 0.6) ->
     component = gr.HTML(
         value=live_chart_value((), language),
         html_template=_TEMPLATE,
-        js_on_load=chart_script(*SCRIPTS, every_ms=round(every * 1000)),
+        js_on_load=chart_script(*SCRIPTS, every_ms=round(every * 1000), rides=rides),
         apply_default_css=False,
         server_functions=[points],
     )
-    return LiveChart(component)
+    return LiveChart(component, points)
 
 
 def live_chart_value(runs: Sequence[Shown], language: str) -> dict[str, Any]:

@@ -20,6 +20,10 @@ from backend.text import ASSETS
 from ui.errors import told
 from ui.wiring import PRIVATE
 
+RIDING_SECONDS = 0.6
+"""Between two looks while something rides along: a logged step is to be on the chart within
+a second."""
+
 
 @dataclass(frozen=True)
 class Beat:
@@ -43,6 +47,8 @@ class Pulse:
             worker thread with what a browser sends: text or None, whatever else was meant.
         about: How many of these there are.
         live: Ids of the places that its answers may fill.
+        riders: What else may be asked along with it, by the names under which scripts of the page
+            have such questions: a function of what a browser sends, which may be anything.
         every: Seconds between two looks.
         unseen: Goes on behind a closed tab and on a page in the background.
 
@@ -56,16 +62,29 @@ class Pulse:
         *,
         about: int = 0,
         live: Sequence[str] = (),
+        riders: Mapping[str, Callable[[Any], Any]] | None = None,
         every: float = 1.0,
         unseen: bool = False,
     ) -> None:
-        def beat(asked: Any) -> dict[str, Any]:
-            try:
-                return asdict(look(*_words(asked, about)))
-            except MedTuneError:  # it went away; what the person does next says so
-                return asdict(Beat(""))
+        known = riders or {}
 
-        settings = {"every_ms": round(1000 * every), "unseen": unseen, "live": list(live)}
+        def beat(asked: Any) -> dict[str, Any]:
+            sent = asked if isinstance(asked, dict) else {}
+            try:
+                said = look(*_words(sent.get("about"), about))
+            except MedTuneError:  # it went away; what the person does next says so
+                said = Beat("")
+            rides = sent.get("rides") if isinstance(sent.get("rides"), dict) else {}
+            answers = {name: known[name](ride) for name, ride in rides.items() if name in known}
+            return {**asdict(said), "rides": answers}
+
+        settings = {
+            "every_ms": round(1000 * every),
+            "riding_ms": round(1000 * RIDING_SECONDS),
+            "unseen": unseen,
+            "live": list(live),
+            "riders": list(known),
+        }
         script = (ASSETS / "js" / "pulse.js").read_text(encoding="utf-8")
         self.component = gr.HTML(
             value=[None] * about,

@@ -28,7 +28,7 @@ from ui.html import empty
 from ui.i18n import Words
 from ui.wiring import PRIVATE, Refresh
 
-STATUS = "run-status"
+STATUS, CHART = "run-status", "run-chart"
 
 
 class TrainingTab:
@@ -55,11 +55,16 @@ class TrainingTab:
                 self.actions = RunActions(services, words)
                 self.verdict = RunVerdict(services)
                 self.curves = build_live_chart(
-                    curves_in(services.workspace), language=words.language
+                    curves_in(services.workspace), language=words.language, rides=CHART
                 )
         self.rooms = RunRooms(services, words)
         self._table = self.rooms.table
-        self.pulse = Pulse(self._look, about=2, live=(STATUS, VERDICT))
+        self.pulse = Pulse(
+            self._look,
+            about=2,
+            live=(STATUS, VERDICT),
+            riders={CHART: self.curves.points},
+        )
         self.seen = gr.State("")
         self._shown = [
             self.run,
