@@ -13,7 +13,7 @@ from backend.text import ASSETS, text
 from backend.training.progress import Progress
 from backend.training.runs import Run, list_runs, read_progress
 from ui.components.actions import action_slot
-from ui.components.pulse import Beat, Pulse, about
+from ui.components.pulse import Beat, Pulse
 from ui.components.run_view import state_words
 from ui.components.slot import slot
 from ui.html import Safe, duration, element, join
@@ -67,15 +67,13 @@ def build_header(services: Services, words: Words) -> Header:
         elem_id=TITLE,
     )
 
-    def look(chosen: str | None) -> Beat:
-        activity_now, title_now = now(services, chosen or words.language)
+    def look(chosen: str) -> Beat:
+        activity_now, title_now = now(services, chosen)
         return Beat("", {ACTIVITY: activity_now, TITLE: title_now})
 
     # A page in the background still says in its title how far a run is, and when it ends.
-    pulse = Pulse(look, about=1, live=(ACTIVITY, TITLE), every=TICK_SECONDS, unseen=True)
-    refresh = Refresh(
-        lambda chosen: [*now(services, chosen), about(chosen)], [activity, title, pulse.component]
-    )
+    Pulse(look, live=(ACTIVITY, TITLE), every=TICK_SECONDS, unseen=True)
+    refresh = Refresh(lambda chosen: now(services, chosen), [activity, title])
     return Header(language=language, remembered=remembered, refresh=refresh)
 
 
@@ -86,6 +84,7 @@ def now(services: Services, language: str) -> tuple[Safe, dict[str, Any]]:
     waiting = sum(run.state.pending for run in runs) - len(active)
     first = read_progress(active[0]) if active else None
     return _activity(services, active, waiting, first, language), {
+        "language": language,
         "title": _title_of(active, first),
         "active": [run.id for run in active],
         "ended": {

@@ -35,18 +35,20 @@ function ridersNow() {
 async function ask() {
   if (asking || !seen()) return;
   asking = true;
+  // The page's language, see page_title.js.
+  const { lang: language } = document.documentElement;
   const asked = JSON.stringify(props.value);
   const drawn = versions();
   const riders = ridersNow();
   rode = riders.length > 0;
   const rides = Object.fromEntries(riders.map(({ name, question }) => [name, question]));
   // Gradio's client reports a failed call on the console and gives undefined.
-  const answer = await server.beat({ about: props.value, rides }).catch(() => undefined);
+  const answer = await server.beat({ language, about: props.value, rides }).catch(() => undefined);
   asking = false;
   failures = answer ? 0 : failures + 1;
   for (const { name, rider } of riders) rider.answered(answer?.rides[name]);
   // What was drawn or asked about since is newer than this answer.
-  if (!answer || asked !== JSON.stringify(props.value)) return;
+  if (!answer || asked !== JSON.stringify(props.value) || language !== document.documentElement.lang) return;
   if (drawn === versions()) {
     for (const [id, content] of Object.entries(answer.live)) {
       place(id)?.dispatchEvent(new CustomEvent("live", { detail: content }));

@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 from playwright.sync_api import Page, Request, Route, expect
 
+from backend.text import text
 from tests.browser.conftest import Open
 from tests.browser.person import PATIENCE, Person
 from tests.fakes.server import serving
@@ -29,10 +30,11 @@ def test_only_what_is_seen_asks_and_nothing_is_drawn_that_did_not_change(
 ) -> None:
     """A page was reloaded, its Download tab asked a busy server for what it shows, and the person
     went on to Training. Download's answer came last and took the clock from Training, whose run
-    then seemed to stand still for ever."""
+    then seemed to stand still for ever. In Chinese, Training stayed English: it had been drawn
+    before the page knew its language."""
     options = ["app.py", "--no-browser", "--port", "0", "--workspace", tmp_path]
     with serving(options) as server:
-        me = Person(open_page(server.address).page)
+        me = Person(open_page(server.address, locale="zh-CN").page)
         me.arrives()
         pulses = pulses_of(me.page, server.address)
         held: list[Route] = []
@@ -49,6 +51,7 @@ def test_only_what_is_seen_asks_and_nothing_is_drawn_that_did_not_change(
         assert held
         hears(me.page, pulses["training"])
         hears(me.page, pulses["training"])
+        expect(me.sees("run-status")).to_contain_text(text("zh", "training.empty"))
         me.page.wait_for_timeout(2000)  # the last answers of what was held up
         seen: list[Request] = []
         me.page.on("request", lambda request: seen.append(request))

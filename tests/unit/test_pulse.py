@@ -16,22 +16,22 @@ from ui.dashboard import QUEUE_SECONDS, build_dashboard, calm
 
 
 def asks(pulse: Pulse, sent: Any) -> dict[str, Any]:
-    answer: dict[str, Any] = pulse.component.beat({"about": sent})
+    answer: dict[str, Any] = pulse.component.beat({"language": "zh", "about": sent})
     return answer
 
 
 @pytest.mark.parametrize(
     ("sent", "asked"),
     [
-        (["zh", "one"], ("zh", "one")),
-        (["zh", None, "more"], ("zh", None)),
-        (["zh"], ("zh", None)),
-        ([{}, ["a"]], (None, None)),
-        (None, (None, None)),
-        ("zh", (None, None)),
+        (["a", "one"], ("zh", "a", "one")),
+        (["a", None, "more"], ("zh", "a", None)),
+        (["a"], ("zh", "a", None)),
+        ([{}, ["a"]], ("zh", None, None)),
+        (None, ("zh", None, None)),
+        ("a", ("zh", None, None)),
     ],
 )
-def test_a_browser_may_send_anything(sent: Any, asked: tuple[str | None, str | None]) -> None:
+def test_a_browser_may_send_anything(sent: Any, asked: tuple[str | None, ...]) -> None:
     looked: list[tuple[str | None, ...]] = []
 
     def look(*words: str | None) -> Beat:
@@ -40,26 +40,36 @@ def test_a_browser_may_send_anything(sent: Any, asked: tuple[str | None, str | N
 
     with gr.Blocks():
         pulse = Pulse(look, about=2)
-    answer = {"sign": "now", "live": {"place": "<p>words</p>"}, "rides": {}}
+    answer = {"sign": "zh now", "live": {"place": "<p>words</p>"}, "rides": {}}
     assert asks(pulse, sent) == answer
     assert looked == [asked]
 
 
 def test_what_went_away_makes_no_error_each_second() -> None:
-    def look() -> Beat:
+    def look(language: str) -> Beat:
         raise RunError("training.errors.run_missing", run="gone")
 
     with gr.Blocks():
         pulse = Pulse(look)
-    assert asks(pulse, []) == {"sign": "", "live": {}, "rides": {}}
+    assert asks(pulse, []) == {"sign": "zh ", "live": {}, "rides": {}}
 
 
 @pytest.mark.parametrize("asked", [None, [], "about", {"rides": ["chart"]}, {"rides": {"no": 1}}])
 def test_nothing_rides_that_is_not_known(asked: Any) -> None:
     with gr.Blocks():
-        pulse = Pulse(lambda: Beat("now"), riders={"chart": lambda question: [question]})
+        pulse = Pulse(
+            lambda language: Beat(language), riders={"chart": lambda question: [question]}
+        )
     assert pulse.component.beat(asked)["rides"] == {}
     assert pulse.component.beat({"rides": {"chart": 1}})["rides"] == {"chart": [1]}
+
+
+@pytest.mark.parametrize("language", [None, "fr", 1, ["zh"], {}])
+def test_a_language_that_is_none_of_ours_is_english(language: Any) -> None:
+    with gr.Blocks():
+        pulse = Pulse(lambda language: Beat(language))
+    assert pulse.component.beat({"language": language})["sign"] == "en en"
+    assert pulse.component.beat({"language": "zh"})["sign"] == "zh zh", "so that all is drawn anew"
 
 
 @pytest.fixture
@@ -75,7 +85,7 @@ def test_every_pulse_of_the_page_can_be_asked(services: Services) -> None:
     pulses = [one for one in page.blocks.values() if hasattr(one, "beat")]
     assert len(pulses) == 8
     for pulse in pulses:
-        for sent in ([], ["zh", "no such run"], ["no such file"]):
+        for sent in ([], ["no such run"], ["no such file"]):
             answer = pulse.beat({"about": sent})
             assert answer == pulse.beat({"about": sent}), "nothing has changed, so nothing is drawn"
 

@@ -81,7 +81,7 @@ class PlanPanel:
             self._prober.cancel()
         return self._drawn(language)
 
-    def _look(self) -> Beat:
+    def _look(self, _language: str) -> Beat:
         run = self._prober.current()
         # Time goes on for a probe that is under way.
         now = (run.state, time.monotonic() if run.state.active else 0.0) if run else None

@@ -16,7 +16,7 @@ from typing import Any
 import gradio as gr
 
 from backend.errors import MedTuneError
-from backend.text import ASSETS
+from backend.text import ASSETS, LANGUAGES
 from ui.errors import told
 from ui.wiring import PRIVATE
 
@@ -43,8 +43,9 @@ class Pulse:
     """Asks ``look`` while it can be seen where it is placed.
 
     Args:
-        look: Takes what ``about`` was given last, and costs next to nothing. It is called in a
-            worker thread with what a browser sends: text or None, whatever else was meant.
+        look: Takes the page's language and what ``about`` was given last, and costs next to
+            nothing. It is called in a worker thread with what a browser sends: text or None,
+            whatever else was meant.
         about: How many of these there are.
         live: Ids of the places that its answers may fill.
         riders: What else may be asked along with it, by the names under which scripts of the page
@@ -70,13 +71,16 @@ class Pulse:
 
         def beat(asked: Any) -> dict[str, Any]:
             sent = asked if isinstance(asked, dict) else {}
+            language = sent.get("language")
+            language = language if language in LANGUAGES else LANGUAGES[0]
             try:
-                said = look(*_words(sent.get("about"), about))
+                said = look(language, *_words(sent.get("about"), about))
             except MedTuneError:  # it went away; what the person does next says so
                 said = Beat("")
             rides = sent.get("rides") if isinstance(sent.get("rides"), dict) else {}
             answers = {name: known[name](ride) for name, ride in rides.items() if name in known}
-            return {**asdict(said), "rides": answers}
+            # Words are drawn anew in another language.
+            return {**asdict(said), "sign": f"{language} {said.sign}", "rides": answers}
 
         settings = {
             "every_ms": round(1000 * every),

@@ -112,7 +112,7 @@ class RunRooms:
         runs = list_runs(self._workspace)
         return next((one for one in runs if one.id == run_id), runs[0] if runs else None)
 
-    def _look_at_logs(self) -> Beat:
+    def _look_at_logs(self, _language: str) -> Beat:
         return Beat(log_sizes(list_runs(self._workspace)))
 
 

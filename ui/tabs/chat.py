@@ -135,7 +135,7 @@ class ChatTab:
         )
         self.unload.click(told(self._unload), language, self._shown, **PRIVATE)
         self.clear.click(told(self._clear), language, self._shown, **PRIVATE)
-        self.pulse = Pulse(lambda: Beat(stamp(self._room)), every=BEAT_SECONDS)
+        self.pulse = Pulse(lambda language: Beat(self._sign(language)), every=BEAT_SECONDS)
         self.pulse.tick(self._tick, [language, self.seen], self._shown)
 
     def _wire_question(self, language: gr.Radio) -> None:
@@ -188,12 +188,16 @@ class ChatTab:
             status_line(engine, self._room.freed, language),
             *updates,
             gr.update(choices=self._room.questions(now), value=None),
-            stamp(self._room),
+            self._sign(language),
         ]
+
+    def _sign(self, language: str) -> str:
+        """What the page shows, as far as a tick would draw it."""
+        return f"{language} {stamp(self._room)}"
 
     def _tick(self, language: str, request: gr.Request, seen: str) -> list[Any]:
         """Look whether something has changed, and draw only then."""
-        if stamp(self._room) == seen or self._room.is_asking(session_of(request)):
+        if self._sign(language) == seen or self._room.is_asking(session_of(request)):
             return [gr.skip()] * len(self._shown)
         return self._view(language, request)
 
@@ -223,7 +227,7 @@ class ChatTab:
         self._room.clear(session_of(request))
         now = self._room.conversation()
         updates = column_updates(self._room.engine, now, language)
-        return [gr.skip(), *updates, gr.skip(), stamp(self._room)]
+        return [gr.skip(), *updates, gr.skip(), self._sign(language)]
 
     def _send(
         self, language: str, request: gr.Request, question: str, *entered: Any

@@ -180,11 +180,11 @@ class DataTab:
         cutoff = self.tokens.cutoff_for(chosen)
         return [choices_now(sources, sent=source, kept=chosen), *shown, *shelf, cutoff]
 
-    def _glance(self, source: str | None) -> Beat:
+    def _glance(self, language: str, source: str | None) -> Beat:
         """Whether a tick would do something."""
         look = self._desk.look(source) if source else None
         begins = look is not None and look.task is None and self._desk.settled(look)
-        return Beat(str((begins, self._signs("", look, self._preparing(look)))))
+        return Beat(str((begins, self._signs(language, look, self._preparing(look)))))
 
     def _tick(
         self,

@@ -76,10 +76,10 @@ class DownloadTab:
             self._signs(language, jobs),
         ]
 
-    def _look(self) -> Beat:
+    def _look(self, language: str) -> Beat:
         jobs = self._services.downloads.jobs()
-        cards = self._cards("", jobs, ())
-        return Beat(str(hash((self._signs("", jobs, cards), self.shelf.checking))))
+        cards = self._cards(language, jobs, ())
+        return Beat(str(hash((self._signs(language, jobs, cards), self.shelf.checking))))
 
     def _tick(self, language: str, asking: Any, question: Any, seen: Any) -> list[Any]:
         """What moves; the shelf only when something on it may have changed."""

@@ -45,7 +45,6 @@ class TrainingTab:
         self._services = services
         self._form = form
         self._language = language
-        self._spoken = words.language
         self._turned = Latest()
         with gr.Row():
             with gr.Column(scale=1, min_width=300):
@@ -61,7 +60,7 @@ class TrainingTab:
         self._table = self.rooms.table
         self.pulse = Pulse(
             self._look,
-            about=2,
+            about=1,
             live=(STATUS, VERDICT),
             riders={CHART: self.curves.points},
         )
@@ -192,20 +191,19 @@ class TrainingTab:
             self.verdict.show(language, chosen),
             *self.rooms.checkpoints.show(language, chosen, doubt),
             chart_of(charted, language),
-            about(language, chosen.id if chosen else None),
-            stamp(runs, chosen),
+            about(chosen.id if chosen else None),
+            f"{language} {stamp(runs, chosen)}",
         ]
 
-    def _look(self, language: str | None, run_id: str | None) -> Beat:
+    def _look(self, language: str, run_id: str | None) -> Beat:
         """Whether something has changed, and what goes on while the run that is shown trains."""
         runs = list_runs(self._services.workspace)
         chosen = next((one for one in runs if one.id == run_id), None)
         live = {}
         if chosen is not None and chosen.state.active:
-            spoken = language or self._spoken
             live = {
-                STATUS: status_card(chosen, spoken),
-                VERDICT: self.verdict.show(spoken, chosen),
+                STATUS: status_card(chosen, language),
+                VERDICT: self.verdict.show(language, chosen),
             }
         return Beat(stamp(runs, chosen), live)
 
@@ -221,7 +219,7 @@ class TrainingTab:
         runs = list_runs(self._services.workspace)
         chosen = next((one for one in runs if one.id == run_id), None)
         drawn: list[Any] = [gr.skip()] * len(self._shown)
-        if stamp(runs, chosen) != seen:
+        if f"{language} {stamp(runs, chosen)}" != seen:
             drawn = self._drawn(language, run_id, over, sent=run_id)
         # Not over a run that was started or chosen after the page had sent this.
         if self._turned.has_left(request, run_id):
