@@ -52,6 +52,7 @@ def test_only_what_is_seen_asks_and_nothing_is_drawn_that_did_not_change(
         hears(me.page, pulses["training"])
         hears(me.page, pulses["training"])
         expect(me.sees("run-status")).to_contain_text(text("zh", "training.empty"))
+        expect(me.sees("run-plan")).to_contain_text(text("zh", "training.plan_missing"))
         me.page.wait_for_timeout(2000)  # the last answers of what was held up
         seen: list[Request] = []
         me.page.on("request", lambda request: seen.append(request))

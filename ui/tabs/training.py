@@ -24,7 +24,7 @@ from ui.components.run_verdict import VERDICT, RunVerdict
 from ui.components.run_view import plan_card, stamp, state_words, status_card
 from ui.components.slot import slot
 from ui.errors import told
-from ui.html import empty
+from ui.html import Safe, empty
 from ui.i18n import Words
 from ui.wiring import PRIVATE, Refresh
 
@@ -121,6 +121,9 @@ class TrainingTab:
             told(self._pick), self._asked, self._shown, trigger_mode="always_last", **PRIVATE
         )
         self.pulse.tick(self._tick, [*self._asked, self.seen], self._shown)
+        # Also where the page was drawn anew for its language.
+        plan = [self._language, *self._form.inputs]
+        self.seen.change(told(self._plan), plan, self.plan, trigger_mode="always_last", **PRIVATE)
         on_press(self.queue.slot, self._press_queue, self._asked, self._shown)
         on_press(
             self.verdict.slot, self._press_remedy, self._asked, [*self._shown, self.verdict.way]
@@ -294,6 +297,9 @@ class TrainingTab:
         run_id, laid, asked = self._table.act(run_id, over, doubt, event)
         return [*self._view(language, request, run_id, laid), laid, asked]
 
+    def _plan(self, language: str, *entered: Any) -> Safe:
+        return plan_card(self._form.values(entered), language)
+
     def _show(
         self,
         language: str,
@@ -302,5 +308,4 @@ class TrainingTab:
         over: Sequence[str],
         *entered: Any,
     ) -> list[Any]:
-        plan = plan_card(self._form.values(entered), language)
-        return [plan, *self._again(language, request, run_id, over)]
+        return [self._plan(language, *entered), *self._again(language, request, run_id, over)]
