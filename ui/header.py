@@ -12,16 +12,20 @@ from backend.services import Services
 from backend.text import ASSETS, text
 from backend.training.progress import Progress
 from backend.training.runs import Run, list_runs, read_progress
+from ui.components.actions import action_slot
+from ui.components.pulse import Beat, Pulse
 from ui.components.run_view import state_words
 from ui.components.slot import slot
 from ui.html import Safe, duration, element, join
 from ui.i18n import Words
-from ui.wiring import PRIVATE, Refresh
+from ui.wiring import Refresh
 
 LANGUAGE_NAMES = [("English", "en"), ("中文", "zh")]
 """Each language by its own name, so that everyone finds theirs."""
 
 TICK_SECONDS = 2.0
+
+ACTIVITY, TITLE = "activity", "page-title"
 
 MOST_ENDED = 20
 """Runs of which a page may hear that they ended: so many can't end between two looks."""
@@ -40,7 +44,7 @@ def build_header(services: Services, words: Words) -> Header:
         words.make(
             slot, {"value": lambda language: _title(logo, language)}, elem_id="brand", scale=3
         )
-        activity = slot("activity", scale=2)
+        activity = action_slot(ACTIVITY, scale=2)
         language = words.make(
             gr.Radio,
             {"label": "app.language"},
@@ -57,20 +61,18 @@ def build_header(services: Services, words: Words) -> Header:
 
     title = gr.HTML(
         value={},
-        html_template="",
+        html_template='<div class="mt-live"></div>',
         js_on_load=(ASSETS / "js" / "page_title.js").read_text(encoding="utf-8"),
         visible="hidden",
-        elem_id="page-title",
+        elem_id=TITLE,
     )
-    shown = gr.State("")
 
-    def tick(language: str, last: str) -> tuple[Any, Any, Any]:
-        activity_now, title_now = now(services, language)
-        if activity_now == last:
-            return gr.skip(), gr.skip(), gr.skip()
-        return activity_now, title_now, activity_now
+    def look(chosen: str) -> Beat:
+        activity_now, title_now = now(services, chosen)
+        return Beat("", {ACTIVITY: activity_now, TITLE: title_now})
 
-    gr.Timer(TICK_SECONDS).tick(tick, [language, shown], [activity, title, shown], **PRIVATE)
+    # A page in the background still says in its title how far a run is, and when it ends.
+    Pulse(look, live=(ACTIVITY, TITLE), every=TICK_SECONDS, unseen=True)
     refresh = Refresh(lambda chosen: now(services, chosen), [activity, title])
     return Header(language=language, remembered=remembered, refresh=refresh)
 
@@ -82,6 +84,7 @@ def now(services: Services, language: str) -> tuple[Safe, dict[str, Any]]:
     waiting = sum(run.state.pending for run in runs) - len(active)
     first = read_progress(active[0]) if active else None
     return _activity(services, active, waiting, first, language), {
+        "language": language,
         "title": _title_of(active, first),
         "active": [run.id for run in active],
         "ended": {

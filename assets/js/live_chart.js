@@ -4,7 +4,8 @@
 // `props`, `server`, `trigger` and `watch`. The template never changes, so the nodes below live as long
 // as the component; only Plotly touches the plot.
 // It asks every `every_ms` while a run is active and the chart can be seen, and at the end until an
-// answer brings nothing new.
+// answer brings nothing new. Where `settings.rides` names it, a pulse of the page carries these questions
+// along with its own (pulse.js); what a person chooses is asked for at once.
 
 const root = element.querySelector(".mt-chart");
 const plot = root.querySelector(".mt-chart-plot");
@@ -19,6 +20,7 @@ let caughtUp = true; // nothing was new when the server was last asked
 let failures = 0;
 let broken = false; // the plot itself could not be made; nothing is tried again
 let asking = false;
+let asked = 0; // the value of `questions` when it was last asked
 let held = false; // a finger is on the plot: what it draws must not be drawn over
 let waiting = false; // … and something new waits for it to be let go
 let timer = null;
@@ -53,12 +55,21 @@ function notes() {
 const visible = () => document.visibilityState === "visible" && root.checkVisibility();
 const more = () => shown.length > 0 && (wanted().active || !caughtUp);
 
-async function ask() {
-  if (asking || !more() || !visible()) return;
+// What is to be asked now, if anything; `answered` must follow.
+function begun() {
+  if (asking || !more() || !visible()) return null;
   asking = true;
-  const asked = questions;
+  asked = questions;
+  return question();
+}
+
+async function ask() {
+  const now = begun();
   // Gradio's client reports a failed call on the console and gives undefined.
-  const answer = await server.points(question()).catch(() => undefined);
+  if (now) answered(await server.points(now).catch(() => undefined));
+}
+
+function answered(answer) {
   asking = false;
   if (asked !== questions) return void ask(); // it was asked for another view, or other runs
   if (answer?.runs) {
@@ -148,6 +159,11 @@ const release = () => {
   });
 };
 
+function ride() {
+  window.medtuneRiders ??= {};
+  window.medtuneRiders[settings.rides] = { begun, answered };
+}
+
 function leave() {
   clearTimeout(timer);
   sizes.disconnect();
@@ -166,6 +182,8 @@ async function begin() {
   await Plotly.newPlot(plot, traces(), layout(), OPTIONS);
   plot.on("plotly_relayout", zoomed);
   plot.on("plotly_click", clicked);
+  plot.on("plotly_afterplot", placeMarks);
+  marks().addEventListener("keydown", goToMark);
   plot.addEventListener("pointerdown", hold, true);
   for (const end of ["pointerup", "pointercancel"]) window.addEventListener(end, release, true);
   sizes.observe(plot);
@@ -173,7 +191,8 @@ async function begin() {
   document.addEventListener("visibilitychange", seenAgain);
   watch("value", follow);
   follow();
-  loop();
+  if (settings.rides) ride();
+  else loop();
 }
 
 begin().catch((error) => {

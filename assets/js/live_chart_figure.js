@@ -11,9 +11,10 @@ const PANELS = [
   { axis: "y5", figures: ["speed"], label: "speed", ticks: ".4~s" },
   { axis: "y6", figures: ["memory"], label: "memory" },
   { axis: "y7", figures: ["gpu_memory"], label: "gpu_memory" },
+  { axis: "y8", figures: ["gpu_use"], label: "gpu_use" },
 ];
 // The learning rate as it is written in configurations, 1e-4.
-const HOVER = { learning_rate: ".5~e", speed: ",.0f", memory: ".3~f", gpu_memory: ".3~f" };
+const HOVER = { learning_rate: ".5~e", speed: ",.0f", memory: ".3~f", gpu_memory: ".3~f", gpu_use: ".0f" };
 const LABELS = { eval_loss: "evaluation_loss" };
 const DASHES = ["solid", "dash", "dot", "dashdot", "longdash", "longdashdot"];
 const COLOURS = 8;

@@ -1,8 +1,8 @@
-// The browser's title and the notification at a run's end.
+// The page's language, the browser's title, and the notification at a run's end.
 //
-// Runs as the body of Gradio's js_on_load with `props` and `watch`. The value is {title, active, ended}:
-// the ids of the runs that train now, and of those that have ended, by id, what to say of each. Only what
-// this page has seen running is told of, once.
+// Runs as the body of Gradio's js_on_load with `element`, `props` and `watch`. The value, as what a
+// "live" event brings, is {language, title, active, ended}: the ids of the runs that train now, and of those that
+// have ended, by id, what to say of each. Only what this page has seen running is told of, once.
 
 const running = new Set();
 
@@ -12,8 +12,9 @@ function tell(words) {
   new Notification("MedTune", { body: words });
 }
 
-function show() {
-  const { title = "MedTune", active = [], ended = {} } = props.value || {};
+function show(now) {
+  const { language, title = "MedTune", active = [], ended = {} } = now || {};
+  if (language) document.documentElement.lang = language;
   if (document.title !== title) document.title = title;
   for (const run of running) {
     if (active.includes(run)) continue;
@@ -23,5 +24,6 @@ function show() {
   for (const run of active) running.add(run);
 }
 
-watch("value", show);
-show();
+element.querySelector(".mt-live").addEventListener("live", ({ detail }) => show(detail));
+watch("value", () => show(props.value));
+show(props.value);

@@ -143,6 +143,7 @@ def _by_step(curves: Curves, view: View, x: Floats, first: int) -> dict[str, Any
         "speed": np.round(series.speed[first:], 2),
         "memory": np.round(series.memory[first:] / _BYTES, 4),
         "gpu_memory": np.round(series.gpu_memory[first:] / _BYTES, 4),
+        "gpu_use": np.round(series.gpu_use[first:], 1),
     }
     for name, values in others.items():
         found[name] = _thinned(Curve(x, values), view, log=view.log and name == "grad_norm")

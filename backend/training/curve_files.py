@@ -83,8 +83,8 @@ class MetricsFile:
     """``metrics.jsonl``, which our callback writes.
 
     Attributes:
-        steps: Rows of step, time, gradient norm, memory, GPU memory, number of the attempt, and
-            seconds of training until then, pauses between attempts left out.
+        steps: Rows of step, time, gradient norm, memory, GPU memory, use of the GPU, number of the
+            attempt, and seconds of training until then, pauses between attempts left out.
         begun: The step from which the last attempt went on, and its total; (-1, 0) before one.
     """
 
@@ -117,13 +117,13 @@ class MetricsFile:
         return touched
 
     def _noted(self, entry: Mapping[str, Any], step: int) -> Row:
-        names = ("time", "grad_norm", "memory", "gpu_memory")
+        names = ("time", "grad_norm", "memory", "gpu_memory", "gpu_use")
         return (step, *(_number(entry, name) for name in names), self._attempt, self._begun_at)
 
     def _time_training(self, start: int) -> None:
         """Put the seconds of training where the new rows still have when their attempt began."""
         before = max(0, start - 1)
-        times, attempts, last = (self.steps.column(column)[before:] for column in (1, 5, 6))
+        times, attempts, last = (self.steps.column(column)[before:] for column in (1, 6, 7))
         if start == 0:
             times, attempts, last = (
                 np.concatenate([[0.0], one]) for one in (times, attempts, last)
@@ -131,10 +131,10 @@ class MetricsFile:
         since = np.where(np.diff(attempts) == 0, times[:-1], last[1:])
         seconds = np.maximum(np.nan_to_num(times[1:] - since), 0.0)
         # One after the other, so that the sum is the same whatever came in one read.
-        self.steps.fill(6, start, np.cumsum(np.concatenate([last[:1], seconds]))[1:])
+        self.steps.fill(7, start, np.cumsum(np.concatenate([last[:1], seconds]))[1:])
 
     def _forget(self) -> None:
-        self.steps = Table(7)
+        self.steps = Table(8)
         self.begun = (-1, 0)
         self._attempt = 0
         self._begun_at = math.nan

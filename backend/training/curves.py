@@ -34,7 +34,7 @@ LOOKED_AT_SECONDS = 60.0
 """So long after the last question a run counts as looked at."""
 
 # Columns of the joined table, which has a row for each of trainer_log.jsonl.
-STEP, TIME, GRAD_NORM, MEMORY, GPU_MEMORY, ATTEMPT, ELAPSED, SPEED = range(8)
+STEP, TIME, GRAD_NORM, MEMORY, GPU_MEMORY, GPU_USE, ATTEMPT, ELAPSED, SPEED = range(9)
 
 
 @dataclass(frozen=True)
@@ -71,7 +71,7 @@ class RunCurves:
         self._lock = threading.Lock()
         self._trainer = TrainerFile(folder)
         self._metrics = MetricsFile(folder)
-        self._joined = Table(8)
+        self._joined = Table(9)
         self._unusable: tuple[int, ...] = ()
         self._generation = uuid4().hex
         self._curves = self._snapshot()
@@ -110,7 +110,7 @@ class RunCurves:
 
     def _rows(self, steps: Floats, tokens: Floats, start: int) -> Floats:
         """Rows of the joined table for the steps from row ``start`` on."""
-        rows = np.full((8, len(steps)), np.nan)
+        rows = np.full((9, len(steps)), np.nan)
         rows[STEP] = steps
         noted = self._metrics.steps
         if noted.rows:
@@ -145,6 +145,7 @@ class RunCurves:
             speed=joined.column(SPEED),
             memory=joined.column(MEMORY),
             gpu_memory=joined.column(GPU_MEMORY),
+            gpu_use=joined.column(GPU_USE),
             eval_step=evaluated.column(0),
             eval_loss=evaluated.column(1),
             unusable=self._unusable,

@@ -1,7 +1,7 @@
 """Findings of the runs that are watched, made anew when there is something new to look at.
 
 A page asks every second; the diagnosis of a long curve takes a tenth of one. So each costs its
-processor 1 % at most: after one that took t seconds the next comes after 100 t.
+processor 0.3 % at most: after one that took t seconds the next comes after 300 t.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from backend.training.health import Finding, diagnose
 if TYPE_CHECKING:
     from backend.training.series import Series
 
-SHARE = 0.01
+SHARE = 1 / 300
 _KEPT = 16
 
 

@@ -8,10 +8,12 @@ messages; nothing about pages.
 
 from __future__ import annotations
 
+import math
 import re
 from collections.abc import Iterable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
+from datetime import datetime
 from functools import lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -119,7 +121,7 @@ def _cause_of_failure(folder: Path, code: int | None, lines: list[str]) -> _Caus
         return _killed(folder, number)
     if loss := _lost_loss(folder):
         return _Cause("not_a_number", Problem("training.failures.not_a_number.loss"), (loss,))
-    line = error or logs.last_words(folder)
+    line = error or logs.last_words(folder, since=_log_offset(folder))
     if line:
         return _Cause("error", Problem("training.failures.error", {"line": line}), (line,))
     return _Cause("silent", Problem("training.failures.silent", {"code": str(code)}))
@@ -182,6 +184,16 @@ def _log_offset(folder: Path) -> int:
             return 0
 
 
+def _launched(folder: Path) -> float:
+    """When the present attempt was started, in seconds since 1970; 0 where that is unknown."""
+    launch = read_json(folder / layout.LAUNCH)
+    since = launch.get("since") if isinstance(launch, dict) else None
+    try:
+        return datetime.fromisoformat(since).timestamp() if isinstance(since, str) else 0.0
+    except (ValueError, OverflowError, OSError):
+        return 0.0
+
+
 def _find(
     lines: Iterable[str], kinds: frozenset[Kind] | None = None
 ) -> tuple[Pattern, re.Match[str], str] | None:
@@ -215,8 +227,12 @@ def _signal_of(code: int | None) -> int:
 
 def _last_memory(folder: Path) -> tuple[float, str]:
     """Bytes that the trainer held when it was last heard of, and the line that says so."""
+    launched = _launched(folder)
     for line in reversed(_end(folder / layout.METRICS)):
-        held = finite((entry_of(line) or {}).get("memory"))
+        entry = entry_of(line) or {}
+        if (finite(entry.get("time")) or math.inf) < launched:
+            break  # what the attempt before this one held
+        held = finite(entry.get("memory"))
         if held is not None:
             return held, line.decode("utf-8", errors="replace")[:400]
     return 0.0, ""
@@ -224,7 +240,10 @@ def _last_memory(folder: Path) -> tuple[float, str]:
 
 def _lost_loss(folder: Path) -> str:
     """The last line of the trainer's log, where its loss is not a number."""
-    for line in reversed(_end(folder / layout.TRAINER_LOG)):
+    path = folder / layout.TRAINER_LOG
+    if _size_and_time(path)[1] < _size_and_time(folder / layout.LAUNCH)[1]:
+        return ""  # this attempt has logged nothing
+    for line in reversed(_end(path)):
         entry = entry_of(line) or {}
         if "loss" in entry:
             text = line.decode("utf-8", errors="replace")[:400]

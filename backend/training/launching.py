@@ -60,7 +60,12 @@ class Launcher:
     def _start(self, run: Run, gpus: tuple[int, ...], lock: TrainerLock) -> None:
         folder, processes = run.folder, processes_of(run.values, gpus)
         since = datetime.now(UTC).isoformat()
-        launch = {"devices": written(gpus), "processes": processes, "since": since}
+        launch = {
+            "devices": written(gpus),
+            "processes": processes,
+            "since": since,
+            "log_offset": _size(folder / layout.LOG),
+        }
         write_json(folder / layout.LAUNCH, launch)
         variables = environment(self.workspace, gpus=gpus, processes=processes)
         command = [*self._command(folder, processes), str(folder)]
@@ -108,6 +113,13 @@ def _spawn(
     except OSError as error:
         reason = error.strerror or error
         raise RunError("training.errors.not_started", reason=reason) from error
+
+
+def _size(path: Path) -> int:
+    try:
+        return path.stat().st_size
+    except FileNotFoundError:
+        return 0
 
 
 def _free_port() -> int:

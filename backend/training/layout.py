@@ -24,7 +24,8 @@ QUEUED = "queued.json"
 """``{"order", "since"}``; it says that the run waits for its turn. The trainer removes it."""
 
 LAUNCH = "launch.json"
-"""``{"devices", "processes", "since"}`` of the newest attempt, written before it is started."""
+"""``{"devices", "processes", "since", "log_offset"}`` of the newest attempt, written before it is
+started; the last is the byte of ``process.log`` from which on it prints."""
 
 PROCESS = "process.json"
 """``{"pid", "born"}`` of the trainer, written by the supervisor and by the trainer itself."""
@@ -67,6 +68,6 @@ TRAINER_LOG = "trainer_log.jsonl"
 """LLaMA-Factory's own log: steps, losses, times."""
 
 METRICS = "metrics.jsonl"
-"""What that log lacks, from our callback: when training began, gradient norm, memory."""
+"""What that log lacks, from our callback: when training began, gradient norm, memory, GPU."""
 
 Reason = Literal["finished", "stopped", "failed"]

@@ -25,12 +25,13 @@ def tail(folder: Path, lines: int = 200) -> str:
     return "\n".join(last_lines(folder)[-lines:]) if lines > 0 else ""
 
 
-def last_words(folder: Path, *, limit: int = 400) -> str:
+def last_words(folder: Path, *, since: int = 0, limit: int = 400) -> str:
     """The line that most likely says why a trainer ended; empty where none does.
 
-    The last exception's own line, else the last line that is not a progress bar.
+    The last exception's own line, else the last line that is not a progress bar; of those from byte
+    ``since`` on.
     """
-    said = [line.strip() for line in last_lines(folder) if line.strip()]
+    said = [line.strip() for line in last_lines(folder, since=since) if line.strip()]
     said = [line for line in said if not _PROGRESS.search(line)]
     errors = [line for line in said if _ERROR.match(line) and "Warning" not in line.split(":")[0]]
     words = errors[-1] if errors else (said[-1] if said else "")

@@ -13,8 +13,11 @@ from backend.files import read_json
 from backend.training import layout
 from backend.training.metrics import entry_of, finite, whole_number
 
-_TAIL = 64 * 1024
-"""Bytes read from the end of a log: some 300 lines."""
+_TAIL = 2 * 1024
+"""Bytes read from the end of a log: some ten lines, which mostly tell all."""
+
+_LONGER_TAIL = 64 * 1024
+"""… and where they do not, because of many evaluations or of lines that are none."""
 
 _DURATION = re.compile(r"(?:(\d+) days?, )?(\d+):(\d\d):(\d\d)")
 
@@ -49,15 +52,9 @@ def progress_of(folder: Path, *, active: bool) -> Progress | None:
         folder: The run's.
         active: The run's trainer lives, so that time goes on since the last line.
     """
-    entries = [
-        entry
-        for entry in _last_entries(folder / layout.TRAINER_LOG)
-        if whole_number(entry.get("current_steps")) is not None
-        and whole_number(entry.get("total_steps")) is not None
-    ]
+    entries, trained = _last_steps(folder / layout.TRAINER_LOG)
     if not entries:
         return _begun(folder, active)
-    trained = [entry for entry in entries if "loss" in entry]
     now, with_loss = entries[-1], (trained[-1] if trained else {})
     age = _age(folder / layout.TRAINER_LOG) if active else 0.0
     elapsed, remaining = _times(now, trained, age)
@@ -145,10 +142,25 @@ def _begun(folder: Path, active: bool) -> Progress | None:
     return Progress(step, total, None, None, None, elapsed, None, None)
 
 
-def _last_entries(path: Path) -> list[dict[str, Any]]:
+def _last_steps(path: Path) -> tuple[list[dict[str, Any]], list[dict[str, Any]]]:
+    """The last entries of a log that name a step, and those of them with a loss."""
+    for size in (_TAIL, _LONGER_TAIL):
+        entries = [
+            entry
+            for entry in _last_entries(path, size)
+            if whole_number(entry.get("current_steps")) is not None
+            and whole_number(entry.get("total_steps")) is not None
+        ]
+        trained = [entry for entry in entries if "loss" in entry]
+        if len(trained) > 1:  # the interval between two is asked for as well
+            break
+    return entries, trained
+
+
+def _last_entries(path: Path, size: int) -> list[dict[str, Any]]:
     try:
         with path.open("rb") as file:
-            file.seek(max(0, file.seek(0, 2) - _TAIL))
+            file.seek(max(0, file.seek(0, 2) - size))
             block = file.read()
     except FileNotFoundError:
         return []

@@ -7,6 +7,7 @@ process (by id and birth), a place in the queue, a request to stop, and what it 
 
 from __future__ import annotations
 
+import os
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -23,6 +24,9 @@ from backend.training.checkpoints import Checkpoint, list_checkpoints
 from backend.training.config import read_config
 from backend.training.progress import Progress, progress_of
 from backend.workspace import Workspace
+
+MOST_SEALED = 10_000
+"""Ended runs kept in memory."""
 
 START_SECONDS = 15.0
 """How long a run may be without a process: between its folder and its trainer lies a moment."""
@@ -99,6 +103,11 @@ class Run:
         return list_checkpoints(self.folder)
 
 
+_OVER = (RunState.FINISHED, RunState.STOPPED, RunState.FAILED)
+
+_sealed: dict[Path, tuple[tuple[int, ...], Run]] = {}
+
+
 def list_runs(workspace: Workspace) -> list[Run]:
     """All runs of a workspace, newest first. Folders that are no run's are left out."""
     folders = (path for path in workspace.runs.glob("[!.]*") if path.is_dir())
@@ -122,7 +131,35 @@ def find_run(workspace: Workspace, run_id: str) -> Run:
 
 
 def read_run(folder: Path) -> Run | None:
-    """The run in a folder, which may be hidden from the list; None where there is none."""
+    """The run in a folder, which may be hidden from the list; None where there is none.
+
+    One that has ended is read once for as long as its files stay as they are: pages ask for all
+    runs several times a second.
+    """
+    seal = _seal(folder)
+    if seal is not None and (kept := _sealed.get(folder)) and kept[0] == seal:
+        return kept[1]
+    run = _read(folder)
+    if run is not None and seal is not None and run.state in _OVER:
+        if len(_sealed) >= MOST_SEALED:
+            _sealed.clear()
+        _sealed[folder] = (seal, run)
+    return run
+
+
+def _seal(folder: Path) -> tuple[int, ...] | None:
+    """What tells the files of a run that has ended from others; None for one that has not.
+
+    To go on it must lose its exit file first, so that nothing else of it changes before.
+    """
+    try:
+        ended, known = os.stat(folder / layout.EXIT), os.stat(folder / layout.RUN)
+    except OSError:
+        return None
+    return ended.st_ino, ended.st_mtime_ns, known.st_ino, known.st_mtime_ns
+
+
+def _read(folder: Path) -> Run | None:
     match read_json(folder / layout.RUN):
         case {"created": str(created), "values": dict(values)}:
             process = process_of(folder)

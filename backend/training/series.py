@@ -27,6 +27,7 @@ class Series:
         grad_norm: Before clipping, as transformers reports it.
         speed: Tokens a second since the entry before; NaN for the first of an attempt.
         memory, gpu_memory: Bytes: resident in the process, and most that torch held on the GPU.
+        gpu_use: Per cent of the time in which the run's GPUs were at work, their mean.
         eval_step, eval_loss: One entry an evaluation.
         unusable: Steps whose loss was logged as NaN or infinite.
         total_steps: What the training goes up to; 0 before that is known.
@@ -42,6 +43,7 @@ class Series:
     speed: Floats
     memory: Floats
     gpu_memory: Floats
+    gpu_use: Floats
     eval_step: Floats
     eval_loss: Floats
     unusable: tuple[int, ...] = field(default=())

@@ -7,30 +7,23 @@ restart it is the same. Whatever queues, starts or deletes does so under one loc
 
 from __future__ import annotations
 
-import math
 import shutil
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 from backend.errors import RunError
-from backend.files import write_json
-from backend.processes import end_group
 from backend.staging import staging
-from backend.training import layout, queue, resuming, storage
+from backend.training import asking, layout, queue, resuming, storage
 from backend.training.advancing import LINGER_SECONDS, Line, write_exit
 from backend.training.checkpoints import FINAL
 from backend.training.launching import TRAINER, Launcher
 from backend.training.making import DELETING, TWIN_SECONDS, Maker
-from backend.training.runs import Run, RunState, find_run, is_held, list_runs, process_of
+from backend.training.runs import Run, RunState, find_run, is_held, list_runs
 from backend.training.start_lock import one_at_a_time
 from backend.workspace import Workspace
-
-DOUBLE_CLICK_SECONDS = 0.7
-"""Within this time a second press on stop is the first one's double click."""
 
 
 class Supervisor:
@@ -152,12 +145,7 @@ class Supervisor:
             self._line.advance()
 
     def stop(self, run_id: str, *, now: bool) -> Run:
-        """Ask a trainer to save a full checkpoint and end, or end it at once; cancel what waits.
-
-        What is asked for is what the person was offered, not what the run's state suggests: a
-        plain stop never takes away the checkpoint that an earlier one is saving. Ending within
-        ``DOUBLE_CLICK_SECONDS`` of such a stop is its double click, landing on the button's next
-        offer, and does nothing.
+        """Ask a trainer to stop, see ``asking.stop``; cancel what waits.
 
         Returns:
             The run as it stands afterwards.
@@ -168,15 +156,8 @@ class Supervisor:
         run = find_run(self._workspace, run_id)
         if run.state is RunState.QUEUED:
             return self.cancel(run_id)
-        if not run.state.active:
-            raise RunError("training.errors.not_running", run=run.id)
-        double_click = _age(run.folder / layout.STOP) < DOUBLE_CLICK_SECONDS
-        if run.state is RunState.STOPPING and (not now or double_click):
-            return run
         with self._writing():
-            write_json(run.folder / layout.STOP, {"now": now})
-        if now and (process := process_of(run.folder)):
-            end_group(process)
+            asking.stop(run, now=now)
         return find_run(self._workspace, run_id)
 
     def checkpoint_now(self, run_id: str) -> Run:
@@ -186,11 +167,8 @@ class Supervisor:
             RunError: no such run, or no trainer lives that is not stopping.
         """
         run = find_run(self._workspace, run_id)
-        if run.state not in (RunState.STARTING, RunState.RUNNING):
-            raise RunError("training.errors.no_checkpoint_now", run=run.id)
         with self._writing():
-            asked = {"since": datetime.now(UTC).isoformat()}
-            write_json(run.folder / layout.CHECKPOINT, asked)
+            asking.checkpoint(run)
         return find_run(self._workspace, run_id)
 
     def resume(
@@ -214,7 +192,7 @@ class Supervisor:
         with self._writing(), one_at_a_time(self._workspace):
             run = find_run(self._workspace, run_id)
             resumed = run.folder / layout.RESUME
-            if run.state.pending and _age(resumed) < TWIN_SECONDS:
+            if run.state.pending and asking.age(resumed) < TWIN_SECONDS:
                 return run  # a double click
             self._wait_for(run)
             chosen = resuming.chosen(run, checkpoint)
@@ -293,11 +271,3 @@ class Supervisor:
                 folder=self._workspace.runs,
                 reason=error.strerror or error,
             ) from error
-
-
-def _age(path: Path) -> float:
-    """Seconds since a file was written; endless for one that is not there."""
-    try:
-        return abs(time.time() - path.stat().st_mtime)
-    except FileNotFoundError:
-        return math.inf

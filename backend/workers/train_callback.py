@@ -6,6 +6,7 @@ It draws no random number and touches no weight, so that the losses are those of
 from __future__ import annotations
 
 import json
+import os
 import time
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -16,6 +17,7 @@ from torch import distributed
 from transformers import Trainer, TrainerCallback
 
 from backend.training import layout
+from backend.training.gpu_use import GpuUse
 
 if TYPE_CHECKING:
     from transformers import TrainerControl, TrainerState, TrainingArguments
@@ -70,11 +72,15 @@ class RunCallback(TrainerCallback):
         self._folder = folder
         self._gate = gate
         self._process = psutil.Process()
+        self._use: GpuUse | None = None
 
     def on_train_begin(
         self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **kwargs: Any
     ) -> None:
         self._gate.begin()
+        if torch.cuda.is_available() and state.is_world_process_zero:
+            self._use = GpuUse(os.environ.get("CUDA_VISIBLE_DEVICES"))
+            self._use.start()
         self._note(state, event="begin", total=state.max_steps)
 
     def on_step_end(
@@ -113,7 +119,13 @@ class RunCallback(TrainerCallback):
         **kwargs: Any,
     ) -> None:
         if logs and "loss" in logs:
-            self._note(state, grad_norm=logs.get("grad_norm"), **self._memory())
+            self._note(state, grad_norm=logs.get("grad_norm"), **self._device())
+
+    def on_train_end(
+        self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **kwargs: Any
+    ) -> None:
+        if self._use:
+            self._use.close()
 
     def _stop(self, args: TrainingArguments, control: TrainerControl) -> None:
         self.stopped = True
@@ -134,12 +146,14 @@ class RunCallback(TrainerCallback):
         stop, save = seen.tolist()
         return bool(stop), bool(save)
 
-    def _memory(self) -> dict[str, int]:
-        """Bytes that the process holds, and the most that torch has held on the GPU."""
-        memory = {"memory": self._process.memory_info().rss}
+    def _device(self) -> dict[str, float]:
+        """Bytes that the process holds; the most that torch has held on the GPU, and how busy that
+        was since the last time, where there is one that says so."""
+        figures: dict[str, float] = {"memory": self._process.memory_info().rss}
         if torch.cuda.is_available():
-            memory["gpu_memory"] = torch.cuda.max_memory_allocated()
-        return memory
+            figures["gpu_memory"] = torch.cuda.max_memory_allocated()
+        use = self._use.take() if self._use else None
+        return figures if use is None else {**figures, "gpu_use": use}
 
     def _note(self, state: TrainerState, **entry: Any) -> None:
         if not state.is_world_process_zero:

@@ -318,6 +318,31 @@ def test_a_click_on_a_checkpoint_names_it(opened: Opened) -> None:
     wait_until(lambda: clicked.input_value() == f"checkpoint-20 of {run}", "the event names it")
 
 
+def test_a_keyboard_reaches_a_checkpoint(opened: Opened) -> None:
+    """The markers were for a mouse alone."""
+    page = opened.page
+    run = start_run(page)
+    wait_until(lambda: points(page) >= 30, "steps 10 and 20 are drawn")
+    page.click("#mark")
+    marks = page.locator(".mt-chart-mark")
+    wait_until(lambda: marks.count() == 2, "each marker has its button")
+    page.focus('[data-control="log"]')
+    focused = page.locator(":focus")
+    for _ in range(4):  # past the legend
+        page.keyboard.press("Tab")
+        if focused.evaluate("node => node.className") == "mt-chart-mark":
+            break
+    assert focused.get_attribute("aria-label") == f"Open checkpoint-20 of {run} in Chat"
+    page.keyboard.press("ArrowLeft")
+    before = points(page)
+    wait_until(lambda: points(page) > before + 20, "points arrive meanwhile")
+    assert focused.get_attribute("aria-label") == f"Open checkpoint-10 of {run} in Chat"
+    page.keyboard.press("Enter")
+    clicked = page.locator("#clicked textarea, #clicked input").first
+    wait_until(lambda: clicked.input_value() == f"checkpoint-10 of {run}", "the event names it")
+    page.click("#end")
+
+
 def test_words_change_in_place(opened: Opened) -> None:
     page = opened.page
     start_run(page)

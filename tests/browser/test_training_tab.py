@@ -60,6 +60,11 @@ def test_a_queue_moves_and_a_stopped_run_goes_on(me: Person, workspace: Workspac
     status = me.sees("run-status").locator(".mt-run")
     starts(me, run="first")
     expect(status).to_have_attribute("data-state", "running")
+    drawn = "() => Number(document.querySelector('.mt-chart').dataset.lastStep)"
+    before = me.page.evaluate(drawn)
+    wait_until(lambda: me.page.evaluate(drawn) > before + 50, "the chart goes on by itself")
+    before = int(status.get_attribute("data-step") or 0)
+    wait_until(lambda: int(status.get_attribute("data-step") or 0) > before, "and the figures")
     starts(me, run="second")
     expect(status).to_have_attribute("data-state", "queued")
     starts(me, run="third")

@@ -81,6 +81,7 @@ def healthy(seed: int, **changes: Any) -> Series:
         speed=_speeds(draw, shape),
         memory=np.full(shape.points, 4e9),
         gpu_memory=np.full(shape.points, np.nan),
+        gpu_use=np.full(shape.points, np.nan),
         eval_step=_eval_steps(shape),
         eval_loss=_eval_losses(draw, shape),
         total_steps=shape.points * shape.every,

@@ -19,6 +19,7 @@ from backend.data.preparing import prepare_now
 from backend.data.recipe import PrepareSettings
 from backend.data.registry import delete_prepared
 from backend.training import layout
+from backend.training.asking import DOUBLE_CLICK_SECONDS
 from backend.training.curves import series_of
 from backend.training.environment import environment
 from backend.training.failures import explain
@@ -31,7 +32,7 @@ from backend.training.runs import (
     log_tail,
     read_progress,
 )
-from backend.training.supervisor import DOUBLE_CLICK_SECONDS, Supervisor
+from backend.training.supervisor import Supervisor
 from backend.workspace import Workspace
 from tests.conftest import ROOT
 from tests.fakes.ready_workspace import (

@@ -15,11 +15,15 @@ import pytest
 
 from backend.data.preparing import prepare_now
 from backend.data.recipe import PrepareSettings
+from backend.training.curves import series_of
+from backend.training.runs import RunState, find_run
 from backend.workspace import Workspace
 from benchmarks import data_lengths, data_pages, data_rows, downloads
 from benchmarks.common import Result, at_most, at_most_times, broken, shown_beside, table
 from benchmarks.data_processes import Spent, in_turns, ratio, timed, weighed
 from benchmarks.run_all import Measure, benchmarks, main, run, write
+from benchmarks.watched_run import Trainer, a_living_run
+from tests.fakes.trainers import wait_until
 
 
 def test_a_promise_is_held_or_not() -> None:
@@ -195,6 +199,17 @@ def test_one_slow_page_breaks_the_promise() -> None:
     assert (median.value, opening.holds) == (20, True)
 
 
+def test_a_run_that_is_watched_logs_until_its_block_ends(workspace: Workspace) -> None:
+    with a_living_run(workspace, 3) as folder:
+        with Trainer(folder, 3, 0.01) as trainer:
+            wait_until(lambda: trainer.step > 4)
+            assert find_run(workspace, folder.name).state is RunState.RUNNING
+        assert series_of(folder).step.tolist() == list(range(1, trainer.step + 1))
+        time.sleep(0.1)
+        assert len(series_of(folder).step) == trainer.step
+    assert find_run(workspace, folder.name).state is RunState.INTERRUPTED
+
+
 def test_a_small_disk_gets_a_smaller_file_and_says_so(
     workspace: Workspace, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -208,8 +223,9 @@ def test_a_small_disk_gets_a_smaller_file_and_says_so(
 
 def test_every_benchmark_is_found_and_an_unknown_one_refused() -> None:
     data = {"data_checks", "data_convert", "data_lengths", "data_pages"}
-    assert {"downloads", "quick_demo", "startup", *data} <= set(benchmarks())
+    watching = {"chart_latency", "refresh_cost", "watching_cpu"}
+    assert {"downloads", "quick_demo", "startup", *data, *watching} <= set(benchmarks())
     assert not {"data_by_page", "data_processes", "data_rows"} & set(benchmarks())
     helpers = {"bare_download", "common", "fetching", "run_all", "servers", "trainings"}
-    assert not helpers & set(benchmarks())
+    assert not {*helpers, "training_logs", "watched_run"} & set(benchmarks())
     assert main(["no-such"]) == 2

@@ -71,7 +71,7 @@ def steps(folder: Path) -> list[float]:
 
 def test_a_series_has_what_was_logged(tmp_path: Path) -> None:
     write(tmp_path, {**TRAINED, "total_tokens": 700}, EVALUATED, LAST)
-    write(tmp_path, BEGIN, noted(5, 1010.0, gpu_memory=7), name=METRICS)
+    write(tmp_path, BEGIN, noted(5, 1010.0, gpu_memory=7, gpu_use=93), name=METRICS)
     assert values(series_of(tmp_path)) == {
         "step": [5.0],
         "loss": [6.9],
@@ -83,6 +83,7 @@ def test_a_series_has_what_was_logged(tmp_path: Path) -> None:
         "speed": [None],
         "memory": [1e9],
         "gpu_memory": [7.0],
+        "gpu_use": [93.0],
         "eval_step": [5.0],
         "eval_loss": [6.8],
         "unusable": (),

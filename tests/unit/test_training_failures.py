@@ -216,6 +216,26 @@ def test_what_an_earlier_attempt_said_is_past(tmp_path: Path) -> None:
     assert explained(make_run(tmp_path, *log[:2], "KeyError: 'x'")).kind == "error"
 
 
+def test_nothing_is_told_of_the_attempt_before(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A resumed run died while it loaded, and was said to have filled the memory: the attempt
+    before it had."""
+    monkeypatch.setattr(failures, "_machine_memory", lambda: 10 * 2**30)
+    entry = {"step": 3, "time": 1000.0, "memory": 9 * 2**30}
+    (tmp_path / layout.METRICS).write_text(f"{json.dumps(entry)}\n", "utf-8")
+    (tmp_path / layout.TRAINER_LOG).write_text('{"current_steps": 3, "loss": NaN}\n', "utf-8")
+    before = "RuntimeError: what ended the attempt before"
+    lost = make_run(tmp_path, before, state=RunState.INTERRUPTED, code=None)
+    assert said(explained(lost)) == "memory.killed"
+    launch = {"since": "2026-01-01T00:00:00+00:00", "log_offset": len(before) + 1}
+    write_json(tmp_path / layout.LAUNCH, launch)
+    assert said(explained(lost)) == "interrupted" and explained(lost).evidence == ()
+    write_json(tmp_path / layout.EXIT, {"code": 1, "reason": "failed", "error": None})
+    failed = replace(lost, state=RunState.FAILED, exit_code=1)
+    assert explained(failed).kind == "silent"
+
+
 # --- Ends without a word ------------------------------------------------------------------------
 
 

@@ -54,6 +54,7 @@ def of_losses(*losses: float, evaluations: dict[int, float] | None = None) -> Se
         speed=unknown,
         memory=unknown,
         gpu_memory=unknown,
+        gpu_use=unknown,
         eval_step=np.array(list(evaluated), float),
         eval_loss=np.array(list(evaluated.values()), float),
     )
@@ -217,15 +218,44 @@ def test_a_real_training_that_learned_its_rows_by_heart() -> None:
     assert number(found(recorded("overfitting"), "overfitting"), "step") == 72
 
 
-def test_the_same_training_up_to_its_best_step_is_healthy() -> None:
-    whole = recorded("overfitting")
-    until = whole.step <= 72
+def up_to(whole: Series, step: float) -> Series:
+    """What was known of a recorded training when it had come so far."""
+    until, first = whole.step <= step, whole.eval_step <= step
     names = ("step", "loss", "learning_rate", "grad_norm", "speed")
     cut = {name: getattr(whole, name)[until] for name in names}
-    first = whole.eval_step <= 72
     cut |= {"eval_step": whole.eval_step[first], "eval_loss": whole.eval_loss[first]}
-    findings = diagnose(replace(whole, **cut))
+    return replace(whole, **cut)
+
+
+def test_the_same_training_up_to_its_best_step_is_healthy() -> None:
+    findings = diagnose(up_to(recorded("overfitting"), 72))
     assert not alarms(findings) and "falling" in {one.kind for one in findings}
+
+
+def test_a_real_healthy_training_raises_no_alarm_at_any_step() -> None:
+    """The quick demo, on a machine that was so busy that some steps took ten times as long."""
+    whole = recorded("quick_demo")
+    for step in whole.step:
+        findings = diagnose(up_to(whole, step))
+        assert not alarms(findings), step
+        kind = "too_few" if step < FEWEST else "falling"
+        assert {one.kind for one in findings} == {kind}, step
+
+
+def test_a_validation_loss_that_rises_from_its_first_evaluation_on() -> None:
+    whole = recorded("by_heart")
+    for step in whole.step:
+        findings = diagnose(up_to(whole, step))
+        assert alarms(findings) == ({"overfitting"} if step >= 40 else set()), step
+    assert number(found(whole, "overfitting"), "step") == 10
+
+
+def test_a_real_training_with_far_too_high_a_learning_rate() -> None:
+    """It was lost within four steps, and lay at the loss of a model that knows nothing."""
+    whole = recorded("diverging")
+    for step in whole.step[whole.step >= 24]:
+        assert diagnose(up_to(whole, step))[0].kind == "diverging", step
+    assert number(found(whole, "diverging"), "step") == 4
 
 
 # --- How often it looks -------------------------------------------------------------------------
@@ -243,7 +273,7 @@ def test_findings_are_made_anew_only_for_new_points_and_not_all_the_time() -> No
     assert diagnoses.of("other", longer) != first
     again = diagnoses.of("run", longer)
     assert again is not first
-    clock.now += 100 * clock.cost - 1
+    clock.now += 300 * clock.cost - 1
     assert diagnoses.of("run", short) is again
     clock.now += 1
     assert diagnoses.of("run", short) == first

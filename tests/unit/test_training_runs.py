@@ -18,9 +18,9 @@ import pytest
 from safetensors.numpy import save_file
 
 from backend.errors import RunError
-from backend.files import write_json
+from backend.files import read_json, write_json
 from backend.processes import ProcessId, end_group
-from backend.training import layout
+from backend.training import layout, runs
 from backend.training.progress import seconds_of
 from backend.training.runs import (
     RunState,
@@ -173,6 +173,40 @@ def test_a_run_that_is_not_there_is_named(workspace: Workspace, run_id: str) -> 
         find_run(workspace, run_id)
 
 
+def test_an_ended_run_is_read_once_and_again_when_it_went_on(
+    workspace: Workspace, alive: dict[str, Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Three pages that watch a run asked for all others too, file by file, four times a second."""
+    reads: list[Path] = []
+
+    def read(path: Path) -> Any:
+        reads.append(path)
+        return read_json(path)
+
+    monkeypatch.setattr(runs, "read_json", read)
+    folder = make_run(workspace, exit={"reason": "stopped", "code": 0})
+    (first,) = list_runs(workspace)
+    reads.clear()
+    assert list_runs(workspace) == [first]
+    assert not reads
+    (folder / layout.EXIT).unlink()
+    write_json(folder / layout.PROCESS, alive)
+    assert find_run(workspace, "first").state is RunState.STARTING
+    write_json(folder / layout.EXIT, {"reason": "finished", "code": 0})
+    assert find_run(workspace, "first").state is RunState.FINISHED
+    write_json(folder / layout.RUN, {"created": LONG_AGO, "values": {"seed": 2}})
+    assert find_run(workspace, "first").values == {"seed": 2}
+
+
+def test_an_exit_file_without_a_reason_ends_nothing_for_good(
+    workspace: Workspace, alive: dict[str, Any]
+) -> None:
+    make_run(workspace, exit={}, process=alive)
+    assert find_run(workspace, "first").state is RunState.STARTING
+    write_json(workspace.runs / "first" / layout.STOP, {"now": False})
+    assert find_run(workspace, "first").state is RunState.STOPPING
+
+
 def test_failures_are_explained(workspace: Workspace) -> None:
     folder = make_run(workspace, exit={"code": 1, "reason": "failed", "error": "ValueError: bad"})
     failure = find_run(workspace, "first").failure
@@ -238,6 +272,15 @@ def test_a_trainer_that_hangs_is_not_shown_as_all_but_done(
     progress = read_progress(find_run(workspace, "first"))
     # 30 steps are left; at the next line, five steps on, 25 of them will be.
     assert progress is not None and progress.remaining_seconds == pytest.approx(60 * 25 / 30)
+
+
+def test_the_last_loss_is_found_behind_many_evaluations(workspace: Workspace) -> None:
+    folder = make_run(workspace, exit={"reason": "finished", "code": 0})
+    steps = {"total_steps": 100, "elapsed_time": "0:00:10", "remaining_time": "0:00:10"}
+    log(folder, *[{"current_steps": n, "loss": 5.0 - n, **steps} for n in (1, 2)])
+    log(folder, *[{"current_steps": 2, "eval_loss": 1.0, **steps} for _ in range(100)])
+    progress = read_progress(find_run(workspace, "first"))
+    assert progress is not None and (progress.step, progress.loss) == (2, 3.0)
 
 
 def test_progress_before_the_first_line(workspace: Workspace, alive: dict[str, Any]) -> None:

@@ -13,14 +13,16 @@ from ui.html import Safe, element
 from ui.wiring import CARRYING
 
 
-def action_slot(elem_id: str) -> gr.HTML:
-    """A place for HTML made by ``ui.html``; ``on_press`` says who hears of its buttons."""
+def action_slot(elem_id: str, **options: Any) -> gr.HTML:
+    """A place for HTML made by ``ui.html``; ``on_press`` says who hears of its buttons, and a
+    ``Pulse`` may fill it."""
     return gr.HTML(
         value="",
         html_template='<div class="mt-live"></div>',
         js_on_load=script("patch.js", "actions.js"),
         apply_default_css=False,
         elem_id=elem_id,
+        **options,
     )
 
 

@@ -106,6 +106,15 @@ class BlindPanel:
         known = ",".join(f"{one.id}:{len(verdicts(self._workspace, one))}" for one in sheets)
         return f"{which}|{row}|{now and (now.state, now.done, now.failed)}|{known}"
 
+    def sign(self) -> str:
+        """Changes when any sheet that can be rated would look different."""
+        parts = []
+        for sheet in list_sheets(self._workspace)[:MOST_CHOICES]:
+            now = self._asking.progress(sheet)
+            rated = len(verdicts(self._workspace, sheet))
+            parts.append(f"{sheet.id}:{now.state}:{now.done}:{now.failed}:{rated}")
+        return "|".join(parts)
+
     def show(
         self, language: str, request: gr.Request, which: str | None, row: int, reveal: bool
     ) -> list[Any]:

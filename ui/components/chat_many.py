@@ -46,6 +46,9 @@ SOURCES = ("typed", "own", "validation", "file")
 MOST_SHEETS = 30
 """So many are listed, the newest."""
 
+NOT_OPENED = ("", 0)
+"""No table is shown."""
+
 
 class ManyPanel:
     """The panel's components.
@@ -117,7 +120,7 @@ class ManyPanel:
             "", visible=False, size="sm", variant="primary", elem_id="many-download"
         )
         self.table = action_slot("many-table")
-        self.opened = gr.State(("", 0))
+        self.opened = gr.State(NOT_OPENED)
         self.rate = gr.State("")
 
     def wire(self, language: gr.Radio, settings: Sequence[Any], read: Any) -> None:

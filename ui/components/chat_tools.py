@@ -15,14 +15,16 @@ from backend.chat.settings import Settings
 from backend.workspace import Workspace
 from ui.components.chat_blind import BlindPanel
 from ui.components.chat_difference import DifferencePanel
-from ui.components.chat_many import ManyPanel
+from ui.components.chat_many import NOT_OPENED, ManyPanel
 from ui.components.chat_prompt import PromptPanel
 from ui.components.chat_questions import QuestionsPanel
 from ui.components.chat_tally import TallyPanel
+from ui.components.pulse import Beat, Pulse
 from ui.errors import told
 from ui.i18n import Words
 from ui.wiring import PRIVATE
 
+BEAT_SECONDS = 0.7
 TOOLS = ("questions", "difference", "prompt", "many", "blind")
 
 
@@ -66,6 +68,7 @@ class ChatTools:
                     self.tally = TallyPanel(words, workspace)
         self._questions_door = questions_door
         self.seen = gr.State("")
+        self.pulse = Pulse(self._look, every=BEAT_SECONDS)
         self.inputs = [
             *(self.questions.source, self.questions.dataset, self.questions.first),
             *(self.many.opened, *self.blind.inputs, self.tally.against),
@@ -85,14 +88,12 @@ class ChatTools:
     def wire(
         self,
         language: gr.Radio,
-        timer: gr.Timer,
         settings: Sequence[Any],
         read: Callable[..., Settings],
     ) -> None:
         """Let the tools do what they do.
 
         Args:
-            timer: Ticks while the tab is open.
             settings: The components of the settings; ``read`` makes ``Settings`` of their values.
         """
         for panel in (self.questions, self.difference, self.prompt, self.tally):
@@ -109,11 +110,8 @@ class ChatTools:
             **PRIVATE,
         )
         changing = [self.many.list, self.many.table, *self.blind.shown, self.seen]
-        timer.tick(
-            told(self._tick),
-            [language, self.many.opened, *self.blind.inputs, self.seen],
-            changing,
-            **PRIVATE,
+        self.pulse.tick(
+            self._tick, [language, self.many.opened, *self.blind.inputs, self.seen], changing
         )
         # From a list to its rating: chosen, shown, and the door opened.
         self.many.rate.change(
@@ -134,6 +132,9 @@ class ChatTools:
             *self.blind.show(language, request, which, row, reveal),
             *self.tally.show(language, against),
         ]
+
+    def _look(self, _language: str) -> Beat:
+        return Beat(f"{self.many.stamp(NOT_OPENED)}|{self.blind.sign()}")
 
     def _tick(
         self,

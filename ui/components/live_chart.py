@@ -40,6 +40,7 @@ SCRIPTS = (
     "live_chart_curves.js",
     "live_chart_figure.js",
     "live_chart_controls.js",
+    "live_chart_marks.js",
     "live_chart.js",
 )
 
@@ -52,6 +53,7 @@ _WORDS = (
     "speed",
     "memory",
     "gpu_memory",
+    "gpu_use",
     "axis",
     "step",
     "tokens",
@@ -62,6 +64,8 @@ _WORDS = (
     "legend",
     "epoch",
     "checkpoint",
+    "checkpoints",
+    "open_checkpoint",
     "empty",
     "empty_axis",
     "error",
@@ -87,6 +91,7 @@ _TEMPLATE = """
   <div class="mt-chart-legend" role="group"></div>
   <div class="mt-chart-place">
     <div class="mt-chart-plot"></div>
+    <div class="mt-chart-marks" role="group"></div>
     <p class="mt-chart-empty"></p>
     <p class="mt-chart-error" role="status" hidden></p>
   </div>
@@ -113,9 +118,13 @@ class LiveChart:
     """``component`` takes what ``live_chart_value`` makes as its value.
 
     A new value changes words, runs or checkpoints in place; the plot is never built anew.
+
+    Attributes:
+        points: Answers the script's questions, where a pulse carries them.
     """
 
     component: gr.HTML
+    points: Callable[[Any], dict[str, Any]]
 
     def on_checkpoint(
         self,
@@ -132,12 +141,15 @@ class LiveChart:
         return self.component.click(told(act), inputs, outputs, **{**CARRYING, **options})
 
 
-def build_live_chart(read: Read, *, language: str = "en", every: float = 0.5) -> LiveChart:
+def build_live_chart(
+    read: Read, *, language: str = "en", every: float = 0.5, rides: str = ""
+) -> LiveChart:
     """Place the chart where the surrounding blocks are.
 
     Args:
         read: Gives the curves.
         every: Seconds between two questions of a page that shows an active run.
+        rides: The name under which a pulse carries these questions instead, see ``Pulse``.
     """
 
     def points(asked: Any) -> dict[str, Any]:
@@ -155,11 +167,11 @@ def build_live_chart(read: Read, *, language: str = "en", every: float = 0.5) ->
     component = gr.HTML(
         value=live_chart_value((), language),
         html_template=_TEMPLATE,
-        js_on_load=chart_script(*SCRIPTS, every_ms=round(every * 1000)),
+        js_on_load=chart_script(*SCRIPTS, every_ms=round(every * 1000), rides=rides),
         apply_default_css=False,
         server_functions=[points],
     )
-    return LiveChart(component)
+    return LiveChart(component, points)
 
 
 def live_chart_value(runs: Sequence[Shown], language: str) -> dict[str, Any]:

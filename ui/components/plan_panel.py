@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Mapping
 from typing import Any
 
@@ -14,11 +15,9 @@ from ui.components.actions import action_slot, on_press, pressed
 from ui.components.form import Form
 from ui.components.plan_view import FIX, plan_view
 from ui.components.probe_view import PROBE, STOP, probe_view
-from ui.errors import told
+from ui.components.pulse import Beat, Pulse
 from ui.html import Safe
 from ui.wiring import PRIVATE
-
-TICK_SECONDS = 1.0
 
 
 class PlanPanel:
@@ -27,7 +26,7 @@ class PlanPanel:
     Attributes:
         shown: The plan, the probe, and what of them is known to the page.
         fixed: The event after which the form has other values.
-        timer: Looks after a probe.
+        pulse: Looks after a probe.
     """
 
     def __init__(self, services: Services) -> None:
@@ -36,8 +35,7 @@ class PlanPanel:
         self._slot = action_slot("plan")
         self._probe = action_slot("probe")
         self._seen = gr.State("")
-        # The dashboard lets it tick while the tab is open.
-        self.timer = gr.Timer(TICK_SECONDS, active=False)
+        self.pulse = Pulse(self._look)
         self.shown = [self._slot, self._probe, self._seen]
 
     def wire(self, form: Form, language: gr.Radio) -> None:
@@ -49,9 +47,7 @@ class PlanPanel:
         # The changes come back as changes of the form, which draw the plan anew.
         self.fixed = on_press(self._slot, self._fix, asked, form.inputs)
         on_press(self._probe, self._press, asked, [self._probe, self._seen])
-        self.timer.tick(
-            told(self._tick), [language, self._seen], [self._probe, self._seen], **PRIVATE
-        )
+        self.pulse.tick(self._tick, [language, self._seen], [self._probe, self._seen])
 
     def show(self, language: str, *entered: Any) -> list[Any]:
         """All of ``shown``, as it is now."""
@@ -84,6 +80,12 @@ class PlanPanel:
         elif action == STOP:
             self._prober.cancel()
         return self._drawn(language)
+
+    def _look(self, _language: str) -> Beat:
+        run = self._prober.current()
+        # Time goes on for a probe that is under way.
+        now = (run.state, time.monotonic() if run.state.active else 0.0) if run else None
+        return Beat(f"{now} {self._prober.stamp()}")
 
     def _tick(self, language: str, seen: str) -> list[Any]:
         """Draw a probe while there is one; what it measured changes ``seen``, and so the plan."""

@@ -8,6 +8,7 @@ import gradio as gr
 
 from backend.services import Services
 from backend.text import text
+from backend.training.asking import just_asked_to_stop
 from backend.training.checkpoints import newest_whole
 from backend.training.runs import Run, RunState
 from ui.components.actions import action_button, action_slot, pressed
@@ -38,9 +39,11 @@ class RunActions:
             return [gr.update(interactive=False)] * 4 + [""]
         saves = run.state in (RunState.STARTING, RunState.RUNNING) and not run.checkpoint_asked
         ended = not run.state.pending
+        # Not yet where the second press of a double click would land.
+        stops = run.state.pending and not just_asked_to_stop(run)
         resumable = ended and run.state is not RunState.FINISHED
         return [
-            gr.update(interactive=run.state.pending, value=text(language, stop_key(run))),
+            gr.update(interactive=stops, value=text(language, stop_key(run))),
             gr.update(interactive=saves),
             gr.update(interactive=resumable and newest_whole(run.checkpoints()) is not None),
             gr.update(interactive=ended),

@@ -18,6 +18,8 @@ from ui.html import Safe
 if TYPE_CHECKING:
     from backend.training.diagnoses import Diagnoses
 
+VERDICT = "run-verdict"
+
 
 class RunVerdict:
     """The place under the buttons, and what a remedy does.
@@ -28,7 +30,7 @@ class RunVerdict:
 
     def __init__(self, services: Services) -> None:
         self._services = services
-        self.slot = action_slot("run-verdict")
+        self.slot = action_slot(VERDICT)
         self.way = gr.State("")
 
     def show(self, language: str, run: Run | None) -> Safe:

@@ -6,7 +6,9 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from backend.text import text
+from backend.training.asking import just_asked_to_stop
 from backend.training.checkpoints import FINAL
+from backend.training.layout import LOG, TRAINER_LOG
 from backend.training.runs import Progress, Run, RunState, read_progress
 from ui.components.form import choice_words
 from ui.html import Safe, badge, count, duration, element, facts, figure, join
@@ -101,14 +103,22 @@ def plan_card(values: Mapping[str, Any], language: str) -> Safe:
 
 
 def stamp(runs: Sequence[Run], chosen: Run | None) -> str:
-    """Changes when something on the page would: a state, a checkpoint, or the size of a log."""
+    """Changes when the page is to be drawn anew: with a state, a checkpoint, or another attempt.
+
+    What a run logs goes on without it.
+    """
     states = ",".join(f"{one.id}:{one.state.value}" for one in runs)
     if chosen is None:
         return states
-    sizes = [_size(chosen, name) for name in ("trainer_log.jsonl", "process.log")]
     checkpoints = [(one.name, one.complete) for one in chosen.checkpoints()]
-    asked = chosen.checkpoint_asked
-    return f"{states}|{chosen.id}|{chosen.attempts}|{sizes}|{checkpoints}|{asked}"
+    asked = (chosen.checkpoint_asked, just_asked_to_stop(chosen))
+    return f"{states}|{chosen.id}|{chosen.attempts}|{checkpoints}|{asked}"
+
+
+def log_sizes(runs: Sequence[Run]) -> str:
+    """Changes when a run that goes on has logged or printed something."""
+    sizes = [_size(one, name) for one in runs if one.state.active for name in (TRAINER_LOG, LOG)]
+    return str(sizes)
 
 
 def _size(run: Run, name: str) -> int:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Sequence
 from typing import Any
 
@@ -18,12 +19,13 @@ from ui.components.chat_question import ChatQuestion
 from ui.components.chat_saved import ChatSaved
 from ui.components.chat_settings import lay_out_settings, settings_of
 from ui.components.chat_tools import ChatTools
+from ui.components.pulse import Beat, Pulse
 from ui.components.slot import slot
 from ui.errors import told
 from ui.i18n import Words
-from ui.wiring import CARRYING, PRIVATE, Refresh
+from ui.wiring import CARRYING, Refresh
 
-TICK_SECONDS = 0.7
+BEAT_SECONDS = 0.7
 
 
 class ChatTab:
@@ -62,9 +64,9 @@ class ChatTab:
         self._asked = [self.question.target, self.question.suggestion]
         self._moving = [self.choice.status, self.saved.list, *self._asked, self.seen]
         sent = [self.question.target, self.saved.words, self.saved.deleting]
-        self.timer = gr.Timer(TICK_SECONDS)
-        self.timer.tick(told(self._tick), [language, self.seen, *sent], self._moving, **PRIVATE)
-        self.tools.wire(language, self.timer, self.settings, settings_of)
+        self.pulse = Pulse(self._look, every=BEAT_SECONDS)
+        self.pulse.tick(self._tick, [language, self.seen, *sent], self._moving)
+        self.tools.wire(language, self.settings, settings_of)
         shown = [self.board, self.choice.columns, *self.elsewhere.shown, *self._moving]
         self.refresh = Refresh(
             self._show,
@@ -92,6 +94,11 @@ class ChatTab:
             self._stamps(),
             *self.tools.show(language, request, *tools),
         ]
+
+    def _look(self, _language: str) -> Beat:
+        loading = any(not engine.loading.over for engine in self.room.loader.engines)
+        # How long it has been loading is told, so it looks different at each look.
+        return Beat(f"{self._stamps()}|{time.monotonic() if loading else ''}")
 
     def _tick(
         self, language: str, seen: Sequence[str], target: str | None, words: str, deleting: str

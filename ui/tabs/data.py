@@ -21,14 +21,13 @@ from ui.components.format_panel import FormatPanel
 from ui.components.lengths_panel import LengthsPanel
 from ui.components.prepare_panel import PreparePanel, name_of
 from ui.components.prepared_shelf import PreparedShelf
+from ui.components.pulse import Beat, Pulse, about
 from ui.components.rows_panel import RowsPanel
 from ui.components.tokens_panel import TokensPanel
 from ui.errors import told
 from ui.html import element
 from ui.i18n import Words
 from ui.wiring import Refresh
-
-TICK_SECONDS = 1.0
 
 
 class DataTab:
@@ -39,7 +38,7 @@ class DataTab:
         self._workspace = services.workspace
         self._desk = services.desk
         self._lay_out(words, language)
-        self.timer = gr.Timer(TICK_SECONDS, active=False)
+        self.pulse = Pulse(self._glance, about=1)
         self.seen = gr.State(())
         self.canvas = Canvas(
             desk=self._desk,
@@ -53,6 +52,7 @@ class DataTab:
                 *self.lengths.shown,
                 *self.rows.shown,
                 *self.preparation.shown,
+                self.pulse.component,
             ],
             entered=[
                 self.top.model,
@@ -112,11 +112,11 @@ class DataTab:
             trigger_mode="always_last",
             **ORDERED,
         )
-        self.timer.tick(
-            told(self._tick),
+        self.pulse.tick(
+            self._tick,
             [*canvas.place, *self.shelf.state, self.preparation.name, self.seen],
             [*canvas.shown, *self.shelf.shown, self.preparation.name, self.seen],
-            **ORDERED,
+            **ORDER,
         )
 
     # What happens
@@ -156,6 +156,7 @@ class DataTab:
             *self.lengths.show(language, look),
             *self.rows.show(language, look, asked),
             *self.preparation.show(language, look, self._preparing(look)),
+            about(look.source_id if look else None),
         ]
 
     def _refresh(
@@ -178,6 +179,12 @@ class DataTab:
         shelf = self.shelf.show(language, question, comparing)
         cutoff = self.tokens.cutoff_for(chosen)
         return [choices_now(sources, sent=source, kept=chosen), *shown, *shelf, cutoff]
+
+    def _glance(self, language: str, source: str | None) -> Beat:
+        """Whether a tick would do something."""
+        look = self._desk.look(source) if source else None
+        begins = look is not None and look.task is None and self._desk.settled(look)
+        return Beat(str((begins, self._signs(language, look, self._preparing(look)))))
 
     def _tick(
         self,

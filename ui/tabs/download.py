@@ -14,13 +14,12 @@ from ui.components.download_jobs import job_cards
 from ui.components.hub_finder import HubFinder
 from ui.components.hub_settings import HubSettingsForm
 from ui.components.import_form import ImportForm
+from ui.components.pulse import Beat, Pulse
 from ui.components.shelf_view import Shelf
 from ui.errors import told
 from ui.html import Safe
 from ui.i18n import Words
 from ui.wiring import PRIVATE, Refresh
-
-TICK_SECONDS = 1.0
 
 
 class DownloadTab:
@@ -47,7 +46,7 @@ class DownloadTab:
                 self.shelf = Shelf(services, words, language)
             with gr.Column(scale=2, min_width=360):
                 self.imports = ImportForm(services.importer, words, language)
-        self.timer = gr.Timer(TICK_SECONDS)
+        self.pulse = Pulse(self._look)
         self.asking = gr.State(())
         self.seen = gr.State(())
         self._wire(language)
@@ -64,7 +63,7 @@ class DownloadTab:
         on_press(self.jobs, self._act, [language, self.asking], [self.jobs, self.asking])
         for event in (self.finder.started, *self.imports.changed):
             event.then(told(self._tick), state, moving, **PRIVATE)
-        self.timer.tick(told(self._tick), state, moving, **PRIVATE)
+        self.pulse.tick(self._tick, state, moving)
 
     # What happens
 
@@ -76,6 +75,11 @@ class DownloadTab:
             *self.imports.show(language),
             self._signs(language, jobs),
         ]
+
+    def _look(self, language: str) -> Beat:
+        jobs = self._services.downloads.jobs()
+        cards = self._cards(language, jobs, ())
+        return Beat(str(hash((self._signs(language, jobs, cards), self.shelf.checking))))
 
     def _tick(self, language: str, asking: Any, question: Any, seen: Any) -> list[Any]:
         """What moves; the shelf only when something on it may have changed."""

@@ -7,30 +7,28 @@ from typing import Any
 
 import gradio as gr
 
-from backend.errors import WorkspaceError
 from backend.services import Services
-from backend.text import ASSETS, text
-from backend.training.curves import Curves, read_curves
-from backend.training.runs import Run, list_runs
-from ui.components.actions import on_press
+from backend.text import ASSETS
+from backend.training.runs import list_runs
+from ui.components.actions import action_slot, on_press
 from ui.components.choices import UNSENT, choices_now
 from ui.components.form import Form
 from ui.components.latest import Latest
-from ui.components.live_chart import Shown, build_live_chart, live_chart_value
-from ui.components.log_viewer import LogViewer
-from ui.components.run_about import RunAbout
+from ui.components.live_chart import build_live_chart
+from ui.components.pulse import Beat, Pulse, about
 from ui.components.run_actions import QueueList, RunActions
-from ui.components.run_checkpoints import Doubt, RunCheckpoints
-from ui.components.run_verdict import RunVerdict
+from ui.components.run_checkpoints import Doubt
+from ui.components.run_curves import chart_of, curves_in
+from ui.components.run_rooms import RunRooms
+from ui.components.run_verdict import VERDICT, RunVerdict
 from ui.components.run_view import plan_card, stamp, state_words, status_card
-from ui.components.runs_table import RunsTable
 from ui.components.slot import slot
 from ui.errors import told
-from ui.html import empty
+from ui.html import Safe, empty
 from ui.i18n import Words
 from ui.wiring import PRIVATE, Refresh
 
-TICK_SECONDS = 1.0
+STATUS, CHART = "run-status", "run-chart"
 
 
 class TrainingTab:
@@ -52,11 +50,20 @@ class TrainingTab:
             with gr.Column(scale=1, min_width=300):
                 self._lay_out_start(words)
             with gr.Column(scale=3):
-                self.status = slot("run-status")
+                self.status = action_slot(STATUS)
                 self.actions = RunActions(services, words)
                 self.verdict = RunVerdict(services)
-                self.curves = build_live_chart(self._read_curves, language=words.language)
-        self._lay_out_rooms(words)
+                self.curves = build_live_chart(
+                    curves_in(services.workspace), language=words.language, rides=CHART
+                )
+        self.rooms = RunRooms(services, words)
+        self._table = self.rooms.table
+        self.pulse = Pulse(
+            self._look,
+            about=1,
+            live=(STATUS, VERDICT),
+            riders={CHART: self.curves.points},
+        )
         self.seen = gr.State("")
         self._shown = [
             self.run,
@@ -65,15 +72,16 @@ class TrainingTab:
             *self.actions.shown,
             self.queue.slot,
             self.verdict.slot,
-            *self.checkpoints.shown,
+            *self.rooms.checkpoints.shown,
             self.curves.component,
+            self.pulse.component,
             self.seen,
         ]
-        self._asked = [language, self.run, self.table.over]
+        self._asked = [language, self.run, self._table.over]
         self._wire()
-        self._wire_rooms()
+        self.rooms.wire(language, self.run, self.seen)
         self.refresh = Refresh(
-            self._show, [self.plan, *self._shown], inputs=[self.run, self.table.over, *form.inputs]
+            self._show, [self.plan, *self._shown], inputs=[self.run, self._table.over, *form.inputs]
         )
 
     def _lay_out_start(self, words: Words) -> None:
@@ -92,24 +100,12 @@ class TrainingTab:
             gr.Checkbox, {"label": "training.notify"}, value=False, elem_id="run-notify"
         )
 
-    def _lay_out_rooms(self, words: Words) -> None:
-        """What there is to say beyond state and curves, one room each."""
-        with gr.Tabs(elem_id="run-rooms"):
-            with _room(words, "checkpoints"):
-                self.checkpoints = RunCheckpoints(self._services)
-            with _room(words, "runs") as self.runs_door:
-                self.table = RunsTable(self._services, words)
-            with _room(words, "log") as self.log_door:
-                self.log = LogViewer(words, self._services.workspace)
-            with _room(words, "about") as self.about_door:
-                self.about = RunAbout(self._services, words)
-
     # How it is wired
 
     def _wire(self) -> None:
         self.start.click(
             told(self._start),
-            [self._language, self.table.over, *self._form.inputs],
+            [self._language, self._table.over, *self._form.inputs],
             self._shown,
             **PRIVATE,
         )
@@ -124,53 +120,28 @@ class TrainingTab:
         self.run.input(
             told(self._pick), self._asked, self._shown, trigger_mode="always_last", **PRIVATE
         )
-        self.timer = gr.Timer(TICK_SECONDS)
-        self.timer.tick(told(self._tick), [*self._asked, self.seen], self._shown, **PRIVATE)
+        self.pulse.tick(self._tick, [*self._asked, self.seen], self._shown)
+        # Also where the page was drawn anew for its language.
+        plan = [self._language, *self._form.inputs]
+        self.seen.change(told(self._plan), plan, self.plan, trigger_mode="always_last", **PRIVATE)
         on_press(self.queue.slot, self._press_queue, self._asked, self._shown)
         on_press(
             self.verdict.slot, self._press_remedy, self._asked, [*self._shown, self.verdict.way]
         )
         on_press(
-            self.checkpoints.slot,
+            self.rooms.checkpoints.slot,
             self._press_checkpoint,
-            [*self._asked, self.checkpoints.doubt],
+            [*self._asked, self.rooms.checkpoints.doubt],
             self._shown,
+        )
+        on_press(
+            self._table.slot,
+            self._press_row,
+            [*self._asked, self._table.doubt],
+            [*self._shown, self._table.over, self._table.doubt],
         )
         script = (ASSETS / "js" / "notify.js").read_text(encoding="utf-8")
         self.notify.input(None, self.notify, self.notify, js=script)
-
-    def _wire_rooms(self) -> None:
-        table, about = self.table, self.about
-        rows = [self._language, self.run, *table.inputs]
-        # A text box tells of a key before its value has it; its change comes when it has.
-        for change in (
-            self.seen.change, self.runs_door.select, table.order.input, table.words.change
-        ):  # fmt: skip
-            change(told(self._rows), rows, table.slot, trigger_mode="always_last", **PRIVATE)
-        on_press(
-            table.slot,
-            self._press_row,
-            [*self._asked, table.doubt],
-            [*self._shown, table.over, table.doubt],
-        )
-        table.doubt.change(told(self._rows), rows, table.slot, **PRIVATE)
-        table.over.change(told(self._rows), rows, table.slot, **PRIVATE)
-        asked = [self._language, self.run, about.other, about.of]
-        for change in (self.run.change, self.about_door.select):
-            change(told(self._about), asked, about.shown, trigger_mode="always_last", **PRIVATE)
-        about.other.input(told(about.compare), asked[:3], about.difference, **PRIVATE)
-        about.save.click(
-            told(self._keep_note),
-            [self._language, self.run, about.of, about.tags, about.note, *table.inputs],
-            table.slot,
-            **PRIVATE,
-        )
-        self.log.wire(self._language, self.run)
-        lines = [self._language, self.run, *self.log.asked]
-        for change in (self.log_door.select, self.run.change, self.seen.change):
-            change(
-                told(self.log.show), lines, self.log.shown, trigger_mode="always_last", **PRIVATE
-            )
 
     # What happens
 
@@ -212,6 +183,7 @@ class TrainingTab:
         chosen = next((one for one in runs if one.id == run_id), runs[0] if runs else None)
         choices = [(f"{one.id} · {state_words(one, language)}", one.id) for one in runs]
         status = status_card(chosen, language) if chosen else empty(language, "training.empty")
+        charted = [chosen, *self._table.laid_over(over, chosen)] if chosen else []
         can_chat = chosen is not None and any(one.complete for one in chosen.checkpoints())
         return [
             choices_now(choices, sent=sent, kept=chosen.id if chosen else None),
@@ -220,14 +192,23 @@ class TrainingTab:
             *self.actions.show(language, chosen),
             self.queue.show(language),
             self.verdict.show(language, chosen),
-            *self.checkpoints.show(language, chosen, doubt),
-            self._chart(language, chosen, over),
-            stamp(runs, chosen),
+            *self.rooms.checkpoints.show(language, chosen, doubt),
+            chart_of(charted, language),
+            about(chosen.id if chosen else None),
+            f"{language} {stamp(runs, chosen)}",
         ]
 
-    def _chart(self, language: str, chosen: Run | None, over: Sequence[str]) -> dict[str, Any]:
-        runs = [chosen, *self.table.laid_over(over, chosen)] if chosen else []
-        return live_chart_value([_on_chart(run) for run in runs], language)
+    def _look(self, language: str, run_id: str | None) -> Beat:
+        """Whether something has changed, and what goes on while the run that is shown trains."""
+        runs = list_runs(self._services.workspace)
+        chosen = next((one for one in runs if one.id == run_id), None)
+        live = {}
+        if chosen is not None and chosen.state.active:
+            live = {
+                STATUS: status_card(chosen, language),
+                VERDICT: self.verdict.show(language, chosen),
+            }
+        return Beat(stamp(runs, chosen), live)
 
     def _tick(
         self,
@@ -237,17 +218,12 @@ class TrainingTab:
         over: Sequence[str],
         seen: str,
     ) -> list[Any]:
-        """Look whether something has changed, which costs little, and draw only then.
-
-        Time goes on without it: while a trainer lives its status is drawn at each tick.
-        """
+        """Draw all where something has changed since the page was drawn."""
         runs = list_runs(self._services.workspace)
         chosen = next((one for one in runs if one.id == run_id), None)
         drawn: list[Any] = [gr.skip()] * len(self._shown)
-        if stamp(runs, chosen) != seen:
+        if f"{language} {stamp(runs, chosen)}" != seen:
             drawn = self._drawn(language, run_id, over, sent=run_id)
-        elif chosen is not None and chosen.state.active:
-            drawn[self._shown.index(self.status)] = status_card(chosen, language)
         # Not over a run that was started or chosen after the page had sent this.
         if self._turned.has_left(request, run_id):
             return [gr.skip()] * len(self._shown)
@@ -305,7 +281,7 @@ class TrainingTab:
         doubt: Doubt | None,
         event: gr.EventData,
     ) -> list[Any]:
-        asked = self.checkpoints.act(run_id, doubt, event)
+        asked = self.rooms.checkpoints.act(run_id, doubt, event)
         drawn = self._drawn(language, run_id, over, asked, sent=run_id)
         return self._turned_to(request, drawn)
 
@@ -318,33 +294,11 @@ class TrainingTab:
         doubt: str,
         event: gr.EventData,
     ) -> list[Any]:
-        run_id, laid, asked = self.table.act(run_id, over, doubt, event)
+        run_id, laid, asked = self._table.act(run_id, over, doubt, event)
         return [*self._view(language, request, run_id, laid), laid, asked]
 
-    def _rows(self, language: str, run_id: str | None, *asked: Any) -> Any:
-        return self.table.show(language, self._chosen(run_id), *asked)
-
-    def _about(
-        self, language: str, run_id: str | None, other: str | None, of: str | None
-    ) -> list[Any]:
-        return self.about.show(language, self._chosen(run_id), other, of)
-
-    def _keep_note(
-        self,
-        language: str,
-        run_id: str | None,
-        of: str | None,
-        tags: str,
-        note: str,
-        *asked: Any,
-    ) -> Any:
-        self.about.keep(of, tags, note)
-        gr.Info(text(language, "training.about.saved"))
-        return self._rows(language, run_id, *asked)
-
-    def _chosen(self, run_id: str | None) -> Run | None:
-        runs = list_runs(self._services.workspace)
-        return next((one for one in runs if one.id == run_id), runs[0] if runs else None)
+    def _plan(self, language: str, *entered: Any) -> Safe:
+        return plan_card(self._form.values(entered), language)
 
     def _show(
         self,
@@ -354,25 +308,4 @@ class TrainingTab:
         over: Sequence[str],
         *entered: Any,
     ) -> list[Any]:
-        plan = plan_card(self._form.values(entered), language)
-        return [plan, *self._again(language, request, run_id, over)]
-
-    def _read_curves(self, run_id: str) -> Curves | None:
-        """What the chart's script asks for: no more than two looks at a run's folder."""
-        workspace = self._services.workspace
-        try:
-            folder = workspace.named(workspace.runs, run_id)
-        except WorkspaceError:
-            return None
-        return read_curves(folder) if folder.is_dir() else None
-
-
-def _room(words: Words, name: str) -> gr.Tab:
-    return words.make(
-        gr.Tab, {"label": f"training.rooms.{name}"}, id=name, elem_id=f"run-room-{name}"
-    )
-
-
-def _on_chart(run: Run) -> Shown:
-    checkpoints = [(one.name, one.step) for one in run.checkpoints() if one.complete]
-    return Shown(run.id, active=run.state.active, checkpoints=checkpoints)
+        return [self._plan(language, *entered), *self._again(language, request, run_id, over)]

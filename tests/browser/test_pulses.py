@@ -1,0 +1,95 @@
+"""What moves on the open tab moves, and nothing is asked behind a closed one."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+from playwright.sync_api import Page, Request, Route, expect
+
+from backend.text import text
+from tests.browser.conftest import Open
+from tests.browser.person import PATIENCE, Person
+from tests.fakes.server import serving
+
+pytestmark = pytest.mark.browser
+
+JOIN = "**/queue/join*"
+
+# As a browser does when another tab of it comes to the front.
+HIDE = """hidden => {
+  const state = hidden ? "hidden" : "visible";
+  Object.defineProperty(document, "visibilityState", { get: () => state, configurable: true });
+  document.dispatchEvent(new Event("visibilitychange"));
+}"""
+
+
+def test_only_what_is_seen_asks_and_nothing_is_drawn_that_did_not_change(
+    tmp_path: Path, open_page: Open
+) -> None:
+    """A page was reloaded, its Download tab asked a busy server for what it shows, and the person
+    went on to Training. Download's answer came last and took the clock from Training, whose run
+    then seemed to stand still for ever. In Chinese, Training stayed English: it had been drawn
+    before the page knew its language."""
+    options = ["app.py", "--no-browser", "--port", "0", "--workspace", tmp_path]
+    with serving(options) as server:
+        me = Person(open_page(server.address, locale="zh-CN").page)
+        me.arrives()
+        pulses = pulses_of(me.page, server.address)
+        held: list[Route] = []
+        busy = True
+        me.page.route(JOIN, lambda route: held.append(route) if busy else route.continue_())
+        me.page.reload()
+        expect(me.page.locator("#tabs")).to_be_visible(timeout=PATIENCE)
+        me.page.wait_for_timeout(1000)
+        busy = False
+        me.goes_to("training")
+        me.page.wait_for_timeout(1000)
+        for route in held:
+            route.continue_()
+        assert held
+        hears(me.page, pulses["training"])
+        hears(me.page, pulses["training"])
+        expect(me.sees("run-status")).to_contain_text(text("zh", "training.empty"))
+        expect(me.sees("run-plan")).to_contain_text(text("zh", "training.plan_missing"))
+        me.page.wait_for_timeout(2000)  # the last answers of what was held up
+        seen: list[Request] = []
+        me.page.on("request", lambda request: seen.append(request))
+        me.page.wait_for_timeout(4000)
+        assert {asker(one) for one in seen} - {-1} == {pulses["header"], pulses["training"]}
+        assert sum("/queue/join" in one.url for one in seen) <= 1, "a reminder at most"
+
+        me.page.evaluate(HIDE, True)
+        me.page.wait_for_timeout(500)
+        seen.clear()
+        me.page.wait_for_timeout(3000)
+        # The title and the notification are for who looks elsewhere.
+        assert {asker(one) for one in seen} == {pulses["header"]}
+        me.page.evaluate(HIDE, False)
+        hears(me.page, pulses["training"])
+        me.leaves()
+
+
+def pulses_of(page: Page, address: str) -> dict[str, int]:
+    """Which component asks, by tab; those of the Training tab's rooms come before its own."""
+    config: Any = page.request.get(f"{address.rstrip('/')}/config").json()
+    asking = [
+        one["id"]
+        for one in config["components"]
+        if "beat" in (one["props"].get("server_fns") or [])
+    ]
+    names = ("header", "download", "data", "hyperparameters", "table", "log", "training", "chat")
+    assert len(asking) == len(names)
+    return dict(zip(names, asking, strict=True))
+
+
+def hears(page: Page, pulse: int) -> None:
+    """Wait until it asks again."""
+    page.wait_for_event("request", lambda request: asker(request) == pulse, timeout=PATIENCE)
+
+
+def asker(request: Request) -> int:
+    if "/component_server" not in request.url:
+        return -1
+    return int((request.post_data_json or {}).get("component_id", -1))
