@@ -110,7 +110,7 @@ def test_runs_are_found_laid_over_noted_and_deleted(me: Person, workspace: Works
     me.chooses("run-choice", re.compile("^first"))
     me.page.locator("#run-rooms").get_by_role("tab", name="About this run").click()
     expect(me.sees("run-record")).to_contain_text("What first was made with")
-    expect(me.sees("run-record")).to_contain_text("versions.torch")
+    expect(me.sees("run-record")).to_contain_text(re.compile(r"torch \d"))
     me.types("run-tags", "baseline, 低学习率")
     me.types("run-note", "<img src=x onerror=alert(1)> the first")
     me.presses("run-save-note")

@@ -54,7 +54,7 @@ def _facts(record: Mapping[str, Any], language: str) -> Iterator[Fact]:
     yield "python", record.get("python")
     yield "system", record.get("system")
     yield "medtune", _hash(_mapping(record.get("medtune")).get("commit"))
-    yield "written", record.get("written")
+    yield "written", str(record.get("written") or "")[:19].replace("T", " ")
 
 
 def _mapping(value: Any) -> Mapping[str, Any]:
