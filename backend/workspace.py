@@ -105,6 +105,11 @@ class Workspace:
         """What libraries may keep for themselves; can be deleted at any time."""
         return self.root / "cache"
 
+    @property
+    def uploads(self) -> Path:
+        """What browsers sent, and what they are offered to download."""
+        return self.root / "cache" / "uploads"
+
     def check_writable(self) -> None:
         """Called before anything is changed that is not written through ``backend.files``.
 

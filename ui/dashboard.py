@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
 import gradio as gr
 
 from backend.services import Services
-from backend.text import ASSETS, text
+from backend.text import text
 from ui.components.choices import take_choices_as_sent
 from ui.components.slot import slot
 from ui.errors import told
@@ -22,7 +22,6 @@ from ui.tabs.data import DataTab
 from ui.tabs.download import DownloadTab
 from ui.tabs.hyperparameters import HyperparametersTab
 from ui.tabs.training import TrainingTab
-from ui.theme import stylesheets, theme
 from ui.wiring import PRIVATE, Refresh
 
 UPLOAD_SECONDS = 3600
@@ -60,8 +59,13 @@ class Rooms:
         return {name: room.timer for name, room in rooms.items()}
 
 
-def build_dashboard(services: Services, *, language: str) -> gr.Blocks:
-    """The whole page. ``language`` is what it says until a browser asks for another."""
+def build_dashboard(services: Services, *, language: str, logs_in: bool = False) -> gr.Blocks:
+    """The whole page.
+
+    Args:
+        language: What it says until a browser asks for another.
+        logs_in: Whether it is only for who has logged in, and may want to log out.
+    """
     take_choices_as_sent()
     words = Words(language)
     with gr.Blocks(
@@ -70,7 +74,7 @@ def build_dashboard(services: Services, *, language: str) -> gr.Blocks:
         fill_width=True,
         delete_cache=(UPLOAD_SECONDS, UPLOAD_SECONDS),
     ) as page:
-        header = build_header(services, words)
+        header = build_header(services, words, logs_in=logs_in)
         rooms = _lay_out_rooms(services, words, header.language)
         words.make(slot, {"value": _note}, elem_id="note")
         _wire_language(page, header, words, rooms)
@@ -148,37 +152,6 @@ def _wire_ways(rooms: Rooms, language: gr.Radio) -> None:
     way.change(
         lambda tab: _go(tab) if tab in TABS else gr.skip(), way, rooms.frame, **PRIVATE
     ).then(lambda: "", None, way, **PRIVATE)
-
-
-def launch(
-    page: gr.Blocks,
-    *,
-    host: str,
-    port: int,
-    auth: Callable[[str, str], bool] | None,
-    open_browser: bool,
-) -> str:
-    """Serve the page and return its address. Returns as soon as it can be opened."""
-    _, address, _ = page.launch(
-        # Gradio puts the name into its address as it is, and asks there whether it has started.
-        server_name=f"[{host}]" if ":" in host else host,
-        server_port=port,
-        auth=auth,
-        inbrowser=open_browser,
-        prevent_thread_lock=True,
-        quiet=True,
-        share=False,
-        ssr_mode=False,
-        enable_monitoring=False,
-        # The history would keep questions about patients in the browser's storage.
-        run_history=False,
-        footer_links=[],
-        favicon_path=ASSETS / "favicon.svg",
-        theme=theme(),
-        css_paths=stylesheets(),
-        max_file_size="2gb",
-    )
-    return address
 
 
 def _door(words: Words, name: str) -> gr.Tab:

@@ -17,11 +17,11 @@ def test_only_the_right_password_of_a_known_name_is_accepted(tmp_path: Path) -> 
     add_password(file, "李雷", "correct horse")
     add_password(file, "ann", "battery staple")
     users = PasswordFile.read(file)
-    assert users.accepts("李雷", "correct horse")
-    assert users.accepts("ann", "battery staple")
-    assert not users.accepts("ann", "correct horse")
-    assert not users.accepts("bob", "battery staple")
-    assert not users.accepts("bob", "")
+    assert users.accepted("李雷", "correct horse")
+    assert users.accepted("ann", "battery staple")
+    assert not users.accepted("ann", "correct horse")
+    assert not users.accepted("bob", "battery staple")
+    assert not users.accepted("bob", "")
 
 
 def test_a_new_password_replaces_the_old(tmp_path: Path) -> None:
@@ -29,7 +29,7 @@ def test_a_new_password_replaces_the_old(tmp_path: Path) -> None:
     add_password(file, "ann", "first password")
     add_password(file, "ann", "second password")
     users = PasswordFile.read(file)
-    assert users.accepts("ann", "second password") and not users.accepts("ann", "first password")
+    assert users.accepted("ann", "second password") and not users.accepts("ann", "first password")
 
 
 def test_the_password_is_nowhere_in_the_file_or_the_repr(tmp_path: Path) -> None:

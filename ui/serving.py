@@ -1,0 +1,126 @@
+"""Gradio's server behind the gate."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import gradio as gr
+from gradio.data_classes import _StaticFiles
+from gradio.routes import App, ORJSONResponse
+from starlette.middleware import Middleware
+
+from backend.access.bodies import Known
+from backend.access.door import Door
+from backend.access.gate import NONCE, Application, Files, Gate
+from backend.access.sessions import Accounts
+from backend.access.site import Site
+from backend.text import ASSETS
+from ui.login_page import login_page
+from ui.theme import stylesheets, theme
+
+Surround = Callable[[Application], Application]
+
+
+def launch(
+    page: gr.Blocks, *, site: Site, port: int, accounts: Accounts | None, open_browser: bool
+) -> str:
+    """Serve the page and return its address. Returns as soon as it can be opened.
+
+    Args:
+        accounts: Who may log in; None where nobody has to.
+    """
+    # Otherwise uvicorn believes every program of this machine about who asks.
+    os.environ["FORWARDED_ALLOW_IPS"] = ""
+    server = GatedApp()
+    door = Door(accounts, site, login_page, port=port) if accounts is not None else None
+    server.surround = lambda inner: Gate(
+        inner, site=site, known=known(page), files=served_files(server), door=door
+    )
+    _, address, _ = page.launch(
+        # Gradio puts the name into its address as it is, and asks there whether it has started.
+        server_name=f"[{site.host}]" if ":" in site.host else site.host,
+        server_port=port,
+        _app=server,
+        root_path=site.public or "",
+        inbrowser=open_browser,
+        prevent_thread_lock=True,
+        quiet=True,
+        share=False,
+        ssr_mode=False,
+        enable_monitoring=False,
+        # The history would keep questions about patients in the browser's storage.
+        run_history=False,
+        footer_links=[],
+        favicon_path=ASSETS / "favicon.svg",
+        theme=theme(),
+        css_paths=stylesheets(),
+        max_file_size="2gb",
+    )
+    return address
+
+
+class GatedApp(App):
+    """Gradio's application with the gate around all of it.
+
+    Middleware that Gradio is given lies inside its own, which answers other addresses' questions
+    (CORS) before it.
+    """
+
+    surround: Surround
+
+    def __init__(self) -> None:
+        super().__init__(default_response_class=ORJSONResponse, middleware=[Middleware(Inscribed)])
+
+    def build_middleware_stack(self) -> Any:
+        return self.surround(super().build_middleware_stack())
+
+
+class Inscribed:
+    """Writes the answer's nonce into the scripts of the page, so that they alone may run.
+
+    Gradio escapes ``<`` in what it puts into them: a ``<script`` in its page is its own.
+    """
+
+    def __init__(self, app: Application) -> None:
+        self._app = app
+
+    async def __call__(self, scope: dict[str, Any], receive: Any, send: Any) -> None:
+        nonce = scope.get(NONCE)
+        if nonce is None:
+            await self._app(scope, receive, send)
+            return
+        begun: dict[str, Any] = {}
+        pieces: list[bytes] = []
+
+        async def inscribe(message: dict[str, Any]) -> None:
+            if message["type"] == "http.response.start":
+                begun.update(message)
+                return
+            pieces.append(message.get("body", b""))
+            if message.get("more_body", False):
+                return
+            body = b"".join(pieces).replace(b"<script", f'<script nonce="{nonce}"'.encode())
+            headers = [pair for pair in begun["headers"] if pair[0] != b"content-length"]
+            length = str(len(body)).encode()
+            await send({**begun, "headers": [*headers, (b"content-length", length)]})
+            await send({**message, "body": body})
+
+        await self._app(scope, receive, inscribe)
+
+
+def known(page: gr.Blocks) -> Known:
+    """What the page has, for the gate to look up."""
+    return Known(
+        events=page.fns,
+        components=page.blocks,
+        names={event.api_name for event in page.fns.values() if event.api_visibility == "public"},
+    )
+
+
+def served_files(server: App) -> Files:
+    """What was declared to be static, and Gradio's own folder."""
+    static = frozenset(str(Path(path).resolve()) for path in _StaticFiles.all_paths)
+    return Files(static, Path(server.uploaded_file_dir))
