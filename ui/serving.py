@@ -10,7 +10,6 @@ from typing import Any
 import gradio as gr
 from gradio.data_classes import _StaticFiles
 from gradio.routes import App, ORJSONResponse
-from starlette.middleware import Middleware
 
 from backend.access.bodies import Known
 from backend.access.door import Door
@@ -72,7 +71,8 @@ class GatedApp(App):
     surround: Surround
 
     def __init__(self) -> None:
-        super().__init__(default_response_class=ORJSONResponse, middleware=[Middleware(Inscribed)])
+        super().__init__(default_response_class=ORJSONResponse)
+        self.add_middleware(Inscribed)
 
     def build_middleware_stack(self) -> Any:
         return self.surround(super().build_middleware_stack())

@@ -115,6 +115,6 @@ def is_loopback(host: str) -> bool:
 def _name(host: str) -> str:
     """The name in a ``Host`` header, without port and brackets."""
     try:
-        return (urlsplit(f"//{host}").hostname or "").rstrip(".")
+        return "" if "@" in host else (urlsplit(f"//{host}").hostname or "").rstrip(".")
     except ValueError:
         return ""
