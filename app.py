@@ -150,6 +150,8 @@ def serve(options: argparse.Namespace, language: str) -> int:
     mask_output()
     # What a browser uploads stays with the rest of a person's data, not in the system's /tmp.
     os.environ["GRADIO_TEMP_DIR"] = str(workspace.uploads)
+    # Gradio loads matplotlib at the first event, which would write into the person's home.
+    os.environ.setdefault("MPLCONFIGDIR", str(workspace.cache / "matplotlib"))
 
     from backend.services import Services
     from ui.dashboard import build_dashboard

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -10,7 +11,7 @@ from typing import Any
 import gradio as gr
 
 from backend.services import Services
-from backend.text import text
+from backend.text import LANGUAGES, text
 from ui.components.choices import take_choices_as_sent
 from ui.components.slot import slot
 from ui.errors import told
@@ -67,6 +68,8 @@ def build_dashboard(services: Services, *, language: str, logs_in: bool = False)
         logs_in: Whether it is only for who has logged in, and may want to log out.
     """
     take_choices_as_sent()
+    # After each event Gradio makes a table of the last 10,000, for a monitor that is not on.
+    os.environ["GRADIO_ANALYTICS_CACHE_FREQUENCY"] = str(10**12)
     words = Words(language)
     with gr.Blocks(
         title="MedTune",
@@ -181,7 +184,8 @@ def _wire_language(page: gr.Blocks, header: Header, words: Words, rooms: Rooms) 
 
     def on_load(remembered: str, request: gr.Request) -> list[Any]:
         spoken = request.headers.get("accept-language", "")
-        language = remembered or preferred_language(spoken, words.language)
+        known = remembered in LANGUAGES
+        language = remembered if known else preferred_language(spoken, words.language)
         same = language == words.language
         updates = [gr.skip() for _ in words.components] if same else words.updates(language)
         return [language, *updates]

@@ -11,9 +11,9 @@ import gradio as gr
 from gradio.data_classes import _StaticFiles
 from gradio.routes import App, ORJSONResponse
 
-from backend.access.bodies import Known
+from backend.access.bodies import Files, Known
 from backend.access.door import Door
-from backend.access.gate import NONCE, Application, Files, Gate
+from backend.access.gate import NONCE, Application, Gate
 from backend.access.sessions import Accounts
 from backend.access.site import Site
 from backend.text import ASSETS
@@ -36,7 +36,7 @@ def launch(
     server = GatedApp()
     door = Door(accounts, site, login_page, port=port) if accounts is not None else None
     server.surround = lambda inner: Gate(
-        inner, site=site, known=known(page), files=served_files(server), door=door
+        inner, site=site, known=known(page, served_files(server)), door=door
     )
     _, address, _ = page.launch(
         # Gradio puts the name into its address as it is, and asks there whether it has started.
@@ -111,12 +111,14 @@ class Inscribed:
         await self._app(scope, receive, inscribe)
 
 
-def known(page: gr.Blocks) -> Known:
+def known(page: gr.Blocks, files: Files) -> Known:
     """What the page has, for the gate to look up."""
+    events = {number: event for number, event in page.fns.items() if event.fn is not None}
     return Known(
-        events=page.fns,
+        events=events,
         components=page.blocks,
-        names={event.api_name for event in page.fns.values() if event.api_visibility == "public"},
+        names={event.api_name for event in events.values() if event.api_visibility == "public"},
+        files=files,
     )
 
 

@@ -7,8 +7,9 @@ nested values by recursion: both end in an error of its own.
 from __future__ import annotations
 
 import re
-from collections.abc import Awaitable, Callable, Container
+from collections.abc import Awaitable, Callable, Container, Iterator
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import orjson
@@ -38,12 +39,42 @@ class Refusal(Exception):
 
 
 @dataclass(frozen=True)
+class Files:
+    """The files that are served by their path.
+
+    Attributes:
+        exact: Paths with links followed.
+        folder: Where Gradio puts what a download button offers, and what is uploaded.
+    """
+
+    exact: frozenset[str]
+    folder: Path
+
+    def has(self, path: str) -> bool:
+        """Whether a path names one of them. A link in the folder leads to nothing that is."""
+        try:
+            real = Path(path).resolve(strict=True)
+        except (OSError, RuntimeError, ValueError):
+            return False
+        inside = real.is_relative_to(self.folder.resolve())
+        return real.is_file() and (inside or str(real) in self.exact)
+
+
+@dataclass(frozen=True)
 class Known:
-    """What the page has, by Gradio's numbers and names."""
+    """What the page has, by Gradio's numbers and names.
+
+    Attributes:
+        events: Those that the server answers.
+        components: All of them.
+        names: Of the endpoints for scripts.
+        files: Those that are served, and that a page may name as its own.
+    """
 
     events: Container[object]
     components: Container[object]
     names: Container[object]
+    files: Files
 
 
 async def whole(receive: Receive, most: int) -> bytes:
@@ -105,8 +136,13 @@ def checked(body: bytes, path: str, known: Known) -> str | None:
         value = orjson.loads(body)
     except orjson.JSONDecodeError as error:
         raise Refusal(400, "the body is not JSON") from error
-    if not isinstance(value, dict) or _too_deep(value):
+    if not isinstance(value, dict):
         raise Refusal(400, "the body is not what is asked for")
+    for one in _objects(value):
+        file = one.get("path")
+        # Gradio fetches a file whose path is an address, and asks a server on the web for it.
+        named = isinstance(file, str) and "meta" in one
+        _need(not named or known.files.has(str(file)), 400, "no file")
     if "/call/" in path:
         name = path.rstrip("/").rpartition("/")[2]
         _need(name in known.names, 404, "no such endpoint")
@@ -134,16 +170,22 @@ def _is_id(value: object, known: Container[object]) -> bool:
     return isinstance(value, int) and not isinstance(value, bool) and value in known
 
 
-def _too_deep(value: object) -> bool:
+def _objects(value: object) -> Iterator[dict[str, Any]]:
+    """All objects in a JSON value.
+
+    Raises:
+        Refusal: it is nested too deeply.
+    """
     level: list[object] = [value]
     for _ in range(DEEPEST):
         inner: list[object] = []
         for one in level:
             if isinstance(one, dict):
+                yield one
                 inner += one.values()
             elif isinstance(one, list):
                 inner += one
         if not inner:
-            return False
+            return
         level = inner
-    return True
+    raise Refusal(400, "the body is nested too deeply")

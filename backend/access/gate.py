@@ -13,8 +13,6 @@ import logging
 import secrets
 import shutil
 from collections.abc import Awaitable, Callable, Mapping
-from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 from urllib.parse import parse_qs
 
@@ -53,28 +51,6 @@ _SPARE = 256_000_000
 log = logging.getLogger("medtune.access")
 
 
-@dataclass(frozen=True)
-class Files:
-    """The files that are served by their path.
-
-    Attributes:
-        exact: Paths with links followed.
-        folder: Where Gradio puts what a download button offers, and what is uploaded.
-    """
-
-    exact: frozenset[str]
-    folder: Path
-
-    def has(self, path: str) -> bool:
-        """Whether a path names one of them. A link in the folder leads to nothing that is."""
-        try:
-            real = Path(path).resolve(strict=True)
-        except (OSError, RuntimeError, ValueError):
-            return False
-        inside = real.is_relative_to(self.folder.resolve())
-        return real.is_file() and (inside or str(real) in self.exact)
-
-
 class Gate:
     """An ASGI application around Gradio's.
 
@@ -82,13 +58,10 @@ class Gate:
         door: Who is logged in; None where nobody has to.
     """
 
-    def __init__(
-        self, app: Application, *, site: Site, known: Known, files: Files, door: Door | None
-    ) -> None:
+    def __init__(self, app: Application, *, site: Site, known: Known, door: Door | None) -> None:
         self._app = app
         self._site = site
         self._known = known
-        self._files = files
         self._door = door
         self._uploads = asyncio.Semaphore(MOST_UPLOADS)
 
@@ -147,7 +120,7 @@ class Gate:
                 answer.adds = {"content-security-policy": POLICY.format(nonce=nonce)}
             case Kind.PLAIN:
                 answer.adds = {"content-security-policy": PARTS_POLICY}
-            case Kind.FILE if not self._files.has(_file_of(path)):
+            case Kind.FILE if not self._known.files.has(_file_of(path)):
                 raise Refusal(404, "there is no such thing")
             case Kind.EVENTS:
                 self._own(visitor, _page_of(scope))
@@ -182,8 +155,8 @@ class Gate:
             raise Refusal(411, "an upload says its length")
         if int(length) > MOST_UPLOAD:
             raise Refusal(413, "the upload is too large")
-        self._files.folder.mkdir(parents=True, exist_ok=True)
-        if shutil.disk_usage(self._files.folder).free < int(length) + _SPARE:
+        self._known.files.folder.mkdir(parents=True, exist_ok=True)
+        if shutil.disk_usage(self._known.files.folder).free < int(length) + _SPARE:
             raise Refusal(507, "the disk is too full for the upload")
         if self._uploads.locked():
             raise Refusal(503, "too many uploads at once")

@@ -70,7 +70,13 @@ class HubSettings:
         return self._file
 
     def endpoint(self, hub: HubName) -> str:
-        """The hub's address, without a slash at its end."""
+        """The hub's address, without a slash at its end.
+
+        Raises:
+            DownloadError: there is no such hub.
+        """
+        if hub not in self._endpoints:
+            raise DownloadError("hub.errors.hub_open")
         return self._endpoints[hub]
 
     def token(self, endpoint: str) -> str:

@@ -10,16 +10,21 @@ from urllib.parse import urlencode
 import orjson
 import pytest
 
-from backend.access.bodies import DEEPEST, MOST_JSON, MOST_UPLOAD, Known
+from backend.access.bodies import DEEPEST, MOST_JSON, MOST_UPLOAD, Files, Known
 from backend.access.door import Door, LoginQuestion
-from backend.access.gate import Files, Gate
+from backend.access.gate import Gate
 from backend.access.sessions import IDLE_SECONDS, LONGEST_SECONDS, Accounts
 from backend.access.site import Site
 from backend.access.throttle import FREE
 from tests.fakes.accounts import write_users
 from tests.fakes.asgi import Answered, ask
 
-KNOWN = Known(events={0, 1}, components={5}, names={"start"})
+
+def known(folder: Path, *static: Path) -> Known:
+    files = Files(frozenset(str(path.resolve()) for path in static), folder)
+    return Known(events={0, 1}, components={5}, names={"start"}, files=files)
+
+
 JOIN = "/gradio_api/queue/join"
 HTML = "text/html,*/*"
 
@@ -58,13 +63,7 @@ def page(question: LoginQuestion, nonce: str) -> str:
 
 
 def gate(inner: Inner, folder: Path, *, site: Site | None = None, door: Door | None = None) -> Gate:
-    return Gate(
-        inner,
-        site=site or Site("127.0.0.1"),
-        known=KNOWN,
-        files=Files(frozenset(), folder),
-        door=door,
-    )
+    return Gate(inner, site=site or Site("127.0.0.1"), known=known(folder), door=door)
 
 
 @pytest.fixture
@@ -199,6 +198,25 @@ def test_a_body_is_neither_too_large_nor_too_deep(open_gate: Gate, inner: Inner)
     assert not inner.scopes
 
 
+@pytest.mark.parametrize(
+    "path", ["/etc/passwd", "http://192.0.2.7/x", "//192.0.2.7/x", "../secret", "", "a" * 9000]
+)
+def test_only_an_upload_is_named_as_a_file(
+    open_gate: Gate, inner: Inner, tmp_path: Path, path: str
+) -> None:
+    """Gradio fetched a file from whatever address it was told, asking a name server on the web."""
+    upload = tmp_path / "hash" / "rows.json"
+    upload.parent.mkdir()
+    upload.write_text("[]")
+    meta = {"_type": "gradio.FileData"}
+    good = {"path": str(upload), "url": "http://127.0.0.1:7860/x", "meta": meta}
+    assert ask(open_gate, "POST", JOIN, body=join(data=["en", good])).status == 200
+    body = join(data=[[{"a": {"path": path, "meta": meta}}]])
+    assert ask(open_gate, "POST", JOIN, body=body).status == 400
+    assert ask(open_gate, "POST", JOIN, body=join(event_data={**good, "path": path})).status == 400
+    assert len(inner.scopes) == 1
+
+
 def test_a_file_is_served_from_one_folder_alone(inner: Inner, tmp_path: Path) -> None:
     folder = tmp_path / "uploads"
     folder.mkdir()
@@ -208,13 +226,7 @@ def test_a_file_is_served_from_one_folder_alone(inner: Inner, tmp_path: Path) ->
         file.write_text("x")
     link.symlink_to(outside)
     (folder / "tree").symlink_to(tmp_path)
-    one = Gate(
-        inner,
-        site=Site("127.0.0.1"),
-        known=KNOWN,
-        files=Files(frozenset({str(static.resolve())}), folder),
-        door=None,
-    )
+    one = Gate(inner, site=Site("127.0.0.1"), known=known(folder, static), door=None)
     for path, status in {
         inside: 200,
         static: 200,

@@ -8,8 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from backend.errors import StartError
 from backend import passwords
+from backend.errors import StartError
 from backend.passwords import Hashed, PasswordFile, add_password, composed, remove_password
 from tests.fakes.accounts import write_users
 

@@ -48,7 +48,7 @@ def test_what_looks_like_a_secret_is_masked(words: str, masked: str) -> None:
         "max_new_tokens = 123456789",
         "bos_token_id = 1516431234",
         "Number of tokens: 123456789",
-        "/home/ann/models/sk-learn",
+        "models/sk-learn/readme",
         "token=None, use_auth_token=False",
         "epoch 3: loss 0.1234567890",
     ],
