@@ -116,6 +116,8 @@ class Gate:
             raise Refusal(404, "there is no such thing")
         match kind:
             case Kind.PAGE:
+                # Gradio would look up other pages and saved states by it; MedTune has none.
+                scope["query_string"] = b""
                 scope[NONCE] = nonce = secrets.token_urlsafe(16)
                 answer.adds = {"content-security-policy": POLICY.format(nonce=nonce)}
             case Kind.PLAIN:

@@ -48,6 +48,7 @@ def _route(methods: str, path: str, kind: Kind) -> Route:
 
 
 _FILE = r"[^\x00-\x1f\x7f\\]+"
+_PART = r"[A-Za-z0-9_.\-/]{1,200}"
 _WORD = r"[\w.\-]{1,200}"
 
 ROUTES = (
@@ -55,7 +56,7 @@ ROUTES = (
     _route("GET HEAD", "/favicon.ico", Kind.OPEN),
     # Asked by Gradio's own start, before anybody has logged in: it runs what is to run once.
     _route("GET", f"{API}/startup-events", Kind.OPEN),
-    _route("GET HEAD", rf"/(assets|static|svelte)/{_FILE}", Kind.PLAIN),
+    _route("GET HEAD", rf"/(assets|static|svelte)/{_PART}", Kind.PLAIN),
     _route("GET", rf"({API})?/theme\.css", Kind.PLAIN),
     _route("GET", r"/(manifest\.json|robots\.txt)", Kind.PLAIN),
     _route("GET", r"/pwa_icon", Kind.PLAIN),
