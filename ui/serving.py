@@ -20,6 +20,11 @@ from backend.text import ASSETS
 from ui.login_page import login_page
 from ui.theme import stylesheets, theme
 
+MANIFEST = b'<link rel="manifest" href="/manifest.json" />'
+BELOW = b'<link rel="manifest" href="./manifest.json" /><link rel="icon" href="./favicon.ico" />'
+"""What Gradio's page has, and what it has instead: addresses that stay below the path of a proxy. A
+browser asks for an icon that is not named at the top."""
+
 Surround = Callable[[Application], Application]
 
 
@@ -103,6 +108,7 @@ class Inscribed:
             if message.get("more_body", False):
                 return
             body = b"".join(pieces).replace(b"<script", f'<script nonce="{nonce}"'.encode())
+            body = body.replace(MANIFEST, BELOW)
             headers = [pair for pair in begun["headers"] if pair[0] != b"content-length"]
             length = str(len(body)).encode()
             await send({**begun, "headers": [*headers, (b"content-length", length)]})

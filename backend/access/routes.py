@@ -53,13 +53,12 @@ _WORD = r"[\w.\-]{1,200}"
 
 ROUTES = (
     _route("GET HEAD", "/", Kind.PAGE),
-    _route("GET HEAD", "/favicon.ico", Kind.OPEN),
+    # Browsers ask for these without the cookie.
+    _route("GET HEAD", r"/(favicon\.ico|manifest\.json|pwa_icon|robots\.txt)", Kind.OPEN),
     # Asked by Gradio's own start, before anybody has logged in: it runs what is to run once.
     _route("GET", f"{API}/startup-events", Kind.OPEN),
     _route("GET HEAD", rf"/(assets|static|svelte)/{_PART}", Kind.PLAIN),
     _route("GET", rf"({API})?/theme\.css", Kind.PLAIN),
-    _route("GET", r"/(manifest\.json|robots\.txt)", Kind.PLAIN),
-    _route("GET", r"/pwa_icon", Kind.PLAIN),
     _route("GET", r"/config/?", Kind.PLAIN),
     _route(
         "GET", rf"{API}/(info/?|openapi\.json|app_id/?|queue/status|upload_progress)", Kind.PLAIN
