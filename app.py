@@ -145,7 +145,9 @@ def asked_password(user: str, language: str) -> str:
 def serve(options: argparse.Namespace, language: str) -> int:
     """Check all that can be refused, then import gradio, which is what takes time."""
     site, accounts = checked_site(options), checked_accounts(options)
-    workspace = Workspace.open(options.workspace)
+    # Who logs in from elsewhere need not be who owns the files of this machine.
+    sources = options.import_from or [] if accounts is not None else None
+    workspace = Workspace.open(options.workspace, sources=sources)
     port = free_port(options.host, options.port)
     mask_output()
     # What a browser uploads stays with the rest of a person's data, not in the system's /tmp.
@@ -157,9 +159,7 @@ def serve(options: argparse.Namespace, language: str) -> int:
     from ui.dashboard import build_dashboard
     from ui.serving import launch
 
-    # Who logs in from elsewhere need not be who owns the files of this machine.
-    sources = options.import_from or [] if accounts is not None else None
-    services = Services.open(workspace, import_from=sources)
+    services = Services.open(workspace)
     if services.read_only:
         print(text(language, "workspace.read_only", folder=workspace.root), flush=True)
     if not site.local and not site.secure:

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from pathlib import Path
 
 from backend.chat.asking_many import AskingMany
 from backend.chat.engines import EngineManager
@@ -53,15 +51,12 @@ class Services:
     pump: Pump | None = None
 
     @classmethod
-    def open(cls, workspace: Workspace, *, import_from: Sequence[Path] | None = None) -> Services:
+    def open(cls, workspace: Workspace) -> Services:
         """The services of a dashboard: alone on its workspace with the queue moving, or reading.
 
         Until ``close``; a dashboard that only reads does so for as long as it lives.
-
-        Args:
-            import_from: As ``Importer`` has it.
         """
-        services = cls.of(workspace, import_from=import_from)
+        services = cls.of(workspace)
         sole = Sole.take(workspace)
         if sole is None:
             close_to_writing(workspace.root)
@@ -72,12 +67,12 @@ class Services:
         return replace(services, sole=sole, pump=pump)
 
     @classmethod
-    def of(cls, workspace: Workspace, *, import_from: Sequence[Path] | None = None) -> Services:
+    def of(cls, workspace: Workspace) -> Services:
         """The services alone, for a test or a script: nothing is locked and nothing moves."""
         return cls(
             workspace=workspace,
             downloads=Downloads(workspace, HubSettings(default_file())),
-            importer=Importer(workspace, import_from),
+            importer=Importer(workspace),
             verifier=Verifier(workspace),
             desk=Desk(workspace, Measuring(workspace)),
             inspector=Inspector(workspace),

@@ -35,20 +35,10 @@ _SPARE = 64_000_000
 
 
 class Importer:
-    """The imports of one dashboard.
+    """The imports of one dashboard."""
 
-    Args:
-        sources: The folders that may be imported from, beside what was uploaded; None for all that
-            this process may read.
-    """
-
-    def __init__(self, workspace: Workspace, sources: Sequence[Path] | None = None) -> None:
+    def __init__(self, workspace: Workspace) -> None:
         self._workspace = workspace
-        self._sources = (
-            None
-            if sources is None
-            else [folder.expanduser().resolve() for folder in (*sources, workspace.uploads)]
-        )
         self._jobs: list[ImportJob] = []
         self._lock = threading.Lock()
         for parent in (workspace.models, workspace.raw_datasets):
@@ -129,16 +119,13 @@ class Importer:
         """The source with links followed.
 
         Raises:
-            LibraryError: it is missing, can't be read, is not for all to import, or holds the
-                workspace or is held by it.
+            WorkspaceError: it is not among what may be imported.
+            LibraryError: it is missing, can't be read, or holds the workspace or is held by it.
         """
         if path == Path():
             raise LibraryError("library.errors.source_empty")
+        self._workspace.check_source(path)
         try:
-            # Before it is looked for: what is there is not for all to know either.
-            real = path.expanduser().resolve()
-            if self._sources is not None and not any(map(real.is_relative_to, self._sources)):
-                raise LibraryError("library.errors.source_closed", path=path)
             source = path.expanduser().resolve(strict=True)
         except FileNotFoundError as error:
             raise LibraryError("library.errors.source_missing", path=path) from error

@@ -18,6 +18,7 @@ def patched(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(gr.Dropdown, "preprocess", gr.Dropdown.preprocess)
     monkeypatch.setattr(gr.CheckboxGroup, "preprocess", gr.CheckboxGroup.preprocess)
     monkeypatch.setattr(gr.Radio, "preprocess", gr.Radio.preprocess)
+    monkeypatch.setattr(gr.Number, "preprocess", gr.Number.preprocess)
     take_choices_as_sent()
 
 
@@ -38,6 +39,14 @@ def test_what_is_no_word_is_no_choice(sent: object) -> None:
     assert gr.Dropdown(choices=[], value=None, render=False).preprocess(sent) is None
     several = gr.Dropdown(choices=["a"], multiselect=True, render=False)
     assert several.preprocess([sent, "a"]) == ["a"]
+
+
+@pytest.mark.usefixtures("patched")
+@pytest.mark.parametrize("sent", ["5", True, {"a": 1}, [1], None])
+def test_what_is_no_number_is_an_empty_field(sent: object) -> None:
+    number = gr.Number(value=3, precision=0, render=False)
+    assert number.preprocess(sent) is None  # type: ignore[arg-type]
+    assert number.preprocess(5) == 5
 
 
 @pytest.mark.usefixtures("patched")

@@ -33,6 +33,8 @@ ROUNDS = 4
 
 SECRET = "canary 4711"
 
+FILES = (gr.UploadButton, gr.File)
+
 
 @dataclass(frozen=True)
 class Served:
@@ -70,7 +72,7 @@ def served(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
     outside = folder / "outside" / "rows.json"
     outside.parent.mkdir()
     outside.write_text(json.dumps([{"Question": SECRET, "Response": SECRET}]))
-    workspace = Workspace.open(folder / "workspace")
+    workspace = Workspace.open(folder / "workspace", sources=[])
     make_ready(workspace)
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("XDG_CONFIG_HOME", str(folder / "workspace" / "config"))
@@ -82,7 +84,7 @@ def served(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
         hubs = HubSettings(default_file())
         for hub in ("modelscope", "huggingface"):
             hubs.change(hub, endpoint="http://127.0.0.1:9", token=None, keep=False)
-        services = Services.of(workspace, import_from=[])
+        services = Services.of(workspace)
         page = build_dashboard(services, language="en")
         port = free_port()
         launch(page, site=Site("127.0.0.1"), port=port, accounts=None, open_browser=False)
@@ -156,7 +158,7 @@ def wrong(served: Served, name: str, message: dict[str, Any]) -> Iterator[str]:
     output, event = message["output"], served.page.fns[int(name.split()[0])]
     if not message["success"]:
         # Gradio's own refusals are sentences, but for what is no file at all.
-        no_file = any(isinstance(block, gr.UploadButton) for block in event.inputs)
+        no_file = any(isinstance(block, FILES) for block in event.inputs)
         if not (output.get("error") or no_file) or SCRIPT in str(output):
             yield f"failed: {output}"
         return
@@ -225,7 +227,7 @@ def test_no_function_of_a_component_fails(served: Served) -> None:
 def test_a_file_that_was_not_uploaded_is_no_file(served: Served) -> None:
     with watching(served.workspace.root, served.outside.parent) as watch:
         for index, event in served.page.fns.items():
-            if not any(isinstance(block, gr.UploadButton) for block in event.inputs):
+            if not any(isinstance(block, FILES) for block in event.inputs):
                 continue
             for path in (str(served.outside), "http://192.0.2.7/x", "//192.0.2.7/x", "file:///etc"):
                 file = {"path": path, "url": path, "meta": FILE}

@@ -42,6 +42,15 @@ def _one_of_all(component: gr.Radio, payload: Any) -> Any:
     return payload if payload is None or payload in known else next(iter(known), None)
 
 
+def _number(component: gr.Number, payload: Any) -> Any:
+    """What was typed; only numbers are."""
+    known = isinstance(payload, int | float) and not isinstance(payload, bool)
+    return _typed_number(component, payload if known else None)
+
+
+_typed_number = gr.Number.preprocess
+
+
 def take_choices_as_sent() -> None:
     """Apply it to the components of this process.
 
@@ -51,3 +60,4 @@ def take_choices_as_sent() -> None:
     gr.Dropdown.preprocess = _as_sent  # type: ignore[method-assign]
     gr.CheckboxGroup.preprocess = _as_sent  # type: ignore[method-assign]
     gr.Radio.preprocess = _one_of_all  # type: ignore[method-assign]
+    gr.Number.preprocess = _number  # type: ignore[method-assign]
