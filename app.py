@@ -7,19 +7,21 @@ import os
 import socket
 import sys
 import time
-from collections.abc import Callable
 from pathlib import Path
 
 # Before gradio is imported: no telemetry, and no look for a newer version.
 os.environ["GRADIO_ANALYTICS_ENABLED"] = "False"
+os.environ["HF_HUB_DISABLE_TELEMETRY"] = "1"
 
+from backend.access.sessions import Accounts
+from backend.access.site import Site, is_loopback, public_address
 from backend.errors import MedTuneError, StartError
-from backend.passwords import PasswordFile, add_password
+from backend.passwords import add_password, check_user, remove_password
+from backend.secrecy import mask_output
 from backend.text import LANGUAGES, text
 from backend.workspace import Workspace
 
 DEFAULT_PORT = 7860
-LOOPBACK = ("127.0.0.1", "localhost", "::1")
 
 GRADIO_PROBES = "127.0.0.1"
 """Whatever address it serves on, Gradio wants the port to be free here as well."""
@@ -67,6 +69,26 @@ def parser() -> argparse.ArgumentParser:
     )
     made.add_argument("--auth", metavar="FILE", type=Path, help="names and passwords (see passwd)")
     made.add_argument(
+        "--public-url",
+        metavar="URL",
+        help="where a reverse proxy shows the page, such as https://host/medtune; needs --auth",
+    )
+    made.add_argument(
+        "--trust-proxy",
+        metavar="ADDR",
+        type=plain_address,
+        action="append",
+        help="a proxy that says truly who asks (X-Forwarded-For); default: none. May be repeated",
+    )
+    made.add_argument(
+        "--import-from",
+        metavar="DIR",
+        type=Path,
+        action="append",
+        help="with --auth: a folder of this machine that those who log in may import from; "
+        "default: none. May be repeated",
+    )
+    made.add_argument(
         "--lang",
         choices=LANGUAGES,
         help="of the terminal, and of the page in browsers that ask for neither of the two; "
@@ -77,6 +99,7 @@ def parser() -> argparse.ArgumentParser:
     passwd = commands.add_parser("passwd", help="add a name and password to a file for --auth")
     passwd.add_argument("file", type=Path, help="the password file; made if there is none")
     passwd.add_argument("user", help="the name; its password is asked for")
+    passwd.add_argument("--remove", action="store_true", help="take the name out instead")
     return made
 
 
@@ -97,32 +120,55 @@ def terminal_language() -> str:
 
 
 def set_password(options: argparse.Namespace, language: str) -> int:
+    if options.remove:
+        remove_password(options.file, options.user)
+        print(text(language, "app.password_removed", user=options.user, file=options.file))
+        return 0
+    check_user(options.user)
+    add_password(options.file, options.user, asked_password(options.user, language))
+    print(text(language, "app.password_set", user=options.user, file=options.file))
+    return 0
+
+
+def asked_password(user: str, language: str) -> str:
+    """Asked twice on a terminal, without showing it; else the first line of the standard input."""
+    if not sys.stdin.isatty():
+        return sys.stdin.readline().rstrip("\r\n")
     from getpass import getpass
 
-    password = getpass(text(language, "app.password_prompt", user=options.user))
-    add_password(options.file, options.user, password)
-    return 0
+    password = getpass(text(language, "app.password_prompt", user=user))
+    if getpass(text(language, "app.password_again")) != password:
+        raise StartError("app.errors.password_differs")
+    return password
 
 
 def serve(options: argparse.Namespace, language: str) -> int:
     """Check all that can be refused, then import gradio, which is what takes time."""
-    auth = checked_auth(options)
-    workspace = Workspace.open(options.workspace)
+    site, accounts = checked_site(options), checked_accounts(options)
+    # Who logs in from elsewhere need not be who owns the files of this machine.
+    sources = options.import_from or [] if accounts is not None else None
+    workspace = Workspace.open(options.workspace, sources=sources)
     port = free_port(options.host, options.port)
+    mask_output()
     # What a browser uploads stays with the rest of a person's data, not in the system's /tmp.
-    os.environ["GRADIO_TEMP_DIR"] = str(workspace.cache / "uploads")
+    os.environ["GRADIO_TEMP_DIR"] = str(workspace.uploads)
+    # Gradio loads matplotlib at the first event, which would write into the person's home.
+    os.environ.setdefault("MPLCONFIGDIR", str(workspace.cache / "matplotlib"))
 
     from backend.services import Services
-    from ui.dashboard import build_dashboard, launch
+    from ui.dashboard import build_dashboard
+    from ui.serving import launch
 
     services = Services.open(workspace)
     if services.read_only:
         print(text(language, "workspace.read_only", folder=workspace.root), flush=True)
-    page = build_dashboard(services, language=language)
+    if not site.local and not site.secure:
+        print(text(language, "app.in_the_open"), flush=True)
+    page = build_dashboard(services, language=language, logs_in=accounts is not None)
     address = launch(
-        page, host=options.host, port=port, auth=auth, open_browser=not options.no_browser
+        page, site=site, port=port, accounts=accounts, open_browser=not options.no_browser
     )
-    print(text(language, "app.ready", address=address), flush=True)
+    print(text(language, "app.ready", address=site.public or address), flush=True)
     try:
         wait_for_interrupt()
     finally:
@@ -131,11 +177,18 @@ def serve(options: argparse.Namespace, language: str) -> int:
     return 0
 
 
-def checked_auth(options: argparse.Namespace) -> Callable[[str, str], bool] | None:
-    """The password check, which any address but loopback needs."""
+def checked_site(options: argparse.Namespace) -> Site:
+    public = None if options.public_url is None else public_address(options.public_url)
+    return Site(options.host, public, frozenset(options.trust_proxy or ()))
+
+
+def checked_accounts(options: argparse.Namespace) -> Accounts | None:
+    """Who may log in, which whatever others reach needs."""
     if options.auth is not None:
-        return PasswordFile.read(options.auth).accepts
-    if options.host not in LOOPBACK:
+        return Accounts(options.auth)
+    if options.public_url is not None:
+        raise StartError("app.errors.auth_needed", host=options.public_url)
+    if not is_loopback(options.host):
         raise StartError("app.errors.auth_needed", host=options.host)
     return None
 

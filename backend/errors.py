@@ -17,6 +17,7 @@ not a ``MedTuneError`` is a fault of the program: it propagates and is logged wi
 
 from __future__ import annotations
 
+from backend.secrecy import mask
 from backend.text import text
 
 
@@ -34,8 +35,8 @@ class MedTuneError(Exception):
         self.params = params
 
     def sentence(self, language: str) -> str:
-        """The error in one sentence, in ``language`` ("en" or "zh")."""
-        return text(language, self.key, **self.params)
+        """The error in one sentence, in ``language`` ("en" or "zh"), without secrets."""
+        return mask(text(language, self.key, **self.params))
 
     def __str__(self) -> str:
         return self.sentence("en")

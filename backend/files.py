@@ -43,7 +43,7 @@ def check_writable(path: Path) -> None:
 
 
 @contextmanager
-def replacing(path: Path, *, durable: bool = True) -> Iterator[BinaryIO]:
+def replacing(path: Path, *, durable: bool = True, private: bool = False) -> Iterator[BinaryIO]:
     """Open a temporary file beside ``path`` that takes its place when the block ends well.
 
     A crash or an exception inside the block leaves the old file untouched.
@@ -51,6 +51,7 @@ def replacing(path: Path, *, durable: bool = True) -> Iterator[BinaryIO]:
     Args:
         durable: Wait until the disk has it. Not for what is written again in a moment: a disk
             that takes a download would make each note wait behind it.
+        private: Only the owner may read it, at no moment anybody else.
     """
     check_writable(path)
     path.parent.mkdir(parents=True, exist_ok=True)
@@ -62,7 +63,8 @@ def replacing(path: Path, *, durable: bool = True) -> Iterator[BinaryIO]:
             if durable:
                 os.fsync(file.fileno())
         # mkstemp makes the file 0600; give it what open() would have.
-        os.chmod(name, 0o666 & ~_umask())
+        if not private:
+            os.chmod(name, 0o666 & ~_umask())
         os.replace(name, path)
     except BaseException:
         with suppress(FileNotFoundError):

@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
+from backend.secrecy import mask
 from backend.text import text
 
 
@@ -24,5 +25,5 @@ class Problem:
     params: Mapping[str, str | int] = field(default_factory=dict)
 
     def sentence(self, language: str) -> str:
-        """The problem in one sentence, in ``language`` ("en" or "zh")."""
-        return text(language, self.key, **self.params)
+        """The problem in one sentence, in ``language`` ("en" or "zh"), without secrets."""
+        return mask(text(language, self.key, **self.params))

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import re
 import tempfile
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
@@ -23,18 +24,25 @@ _RESERVED = {"con", "prn", "aux", "nul"} | {f"{d}{n}" for d in ("com", "lpt") fo
 
 @dataclass(frozen=True)
 class Workspace:
-    """A folder that holds all that a person made or fetched. It is the database of record."""
+    """A folder that holds all that a person made or fetched. It is the database of record.
+
+    Attributes:
+        sources: Folders that may be imported from, links followed; None for all that this process
+            may read.
+    """
 
     root: Path
+    sources: tuple[Path, ...] | None = None
 
     @classmethod
-    def open(cls, root: Path) -> Workspace:
+    def open(cls, root: Path, *, sources: Sequence[Path] | None = None) -> Workspace:
         """Make the folders of a workspace, or open one that exists.
 
         Raises:
             WorkspaceError: the folder can't be made or written, or LLaMA-Factory could not name it.
         """
-        workspace = cls(root.expanduser().resolve())
+        folders = None if sources is None else tuple(one.expanduser().resolve() for one in sources)
+        workspace = cls(root.expanduser().resolve(), folders)
         if "${" in str(workspace.root):  # a variable to OmegaConf, which reads a run's config.yaml
             raise WorkspaceError("workspace.errors.variable", folder=workspace.root)
         try:
@@ -105,6 +113,11 @@ class Workspace:
         """What libraries may keep for themselves; can be deleted at any time."""
         return self.root / "cache"
 
+    @property
+    def uploads(self) -> Path:
+        """What browsers sent, and what they are offered to download."""
+        return self.root / "cache" / "uploads"
+
     def check_writable(self) -> None:
         """Called before anything is changed that is not written through ``backend.files``.
 
@@ -112,6 +125,21 @@ class Workspace:
             WorkspaceError: another dashboard has this workspace open; this one only reads.
         """
         check_writable(self.root)
+
+    def check_source(self, path: Path) -> None:
+        """Called before anything outside of the workspace is looked at for a person.
+
+        Raises:
+            WorkspaceError: it is in no folder that may be imported from, be it there or not.
+        """
+        if self.sources is None or path == Path():
+            return
+        try:
+            real = path.expanduser().resolve()
+        except (OSError, RuntimeError, ValueError) as error:  # a loop of links, a NUL byte
+            raise WorkspaceError("workspace.errors.source_closed", path=str(path)[:200]) from error
+        if not any(real.is_relative_to(folder) for folder in (*self.sources, self.uploads)):
+            raise WorkspaceError("workspace.errors.source_closed", path=str(path)[:200])
 
     def inside(self, path: Path | str) -> Path:
         """``path`` (absolute, or relative to the root) with links followed.

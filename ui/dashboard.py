@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+import os
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
 import gradio as gr
 
 from backend.services import Services
-from backend.text import ASSETS, text
+from backend.text import LANGUAGES, text
 from ui.components.choices import take_choices_as_sent
 from ui.components.slot import slot
 from ui.errors import told
@@ -21,13 +22,10 @@ from ui.tabs.data import DataTab
 from ui.tabs.download import DownloadTab
 from ui.tabs.hyperparameters import HyperparametersTab
 from ui.tabs.training import TrainingTab
-from ui.theme import stylesheets, theme
 from ui.wiring import PRIVATE, Refresh
 
 UPLOAD_SECONDS = 3600
 """How long an upload is kept beside the copy that was imported from it."""
-
-QUEUE_SECONDS = 0.05
 
 TABS = ("download", "data", "hyperparameters", "training", "chat")
 
@@ -49,9 +47,16 @@ class Rooms:
         return {name: getattr(self, name).refresh for name in TABS}
 
 
-def build_dashboard(services: Services, *, language: str) -> gr.Blocks:
-    """The whole page. ``language`` is what it says until a browser asks for another."""
+def build_dashboard(services: Services, *, language: str, logs_in: bool = False) -> gr.Blocks:
+    """The whole page.
+
+    Args:
+        language: What it says until a browser asks for another.
+        logs_in: Whether it is only for who has logged in, and may want to log out.
+    """
     take_choices_as_sent()
+    # After each event Gradio makes a table of the last 10,000, for a monitor that is not on.
+    os.environ["GRADIO_ANALYTICS_CACHE_FREQUENCY"] = str(10**12)
     words = Words(language)
     with gr.Blocks(
         title="MedTune",
@@ -59,7 +64,7 @@ def build_dashboard(services: Services, *, language: str) -> gr.Blocks:
         fill_width=True,
         delete_cache=(UPLOAD_SECONDS, UPLOAD_SECONDS),
     ) as page:
-        header = build_header(services, words)
+        header = build_header(services, words, logs_in=logs_in)
         rooms = _lay_out_rooms(services, words, header.language)
         words.make(slot, {"value": _note}, elem_id="note")
         _wire_language(page, header, words, rooms)
@@ -125,49 +130,6 @@ def _wire_ways(rooms: Rooms, language: gr.Radio) -> None:
     ).then(lambda: "", None, way, **PRIVATE)
 
 
-def launch(
-    page: gr.Blocks,
-    *,
-    host: str,
-    port: int,
-    auth: Callable[[str, str], bool] | None,
-    open_browser: bool,
-) -> str:
-    """Serve the page and return its address. Returns as soon as it can be opened."""
-    _, address, _ = page.launch(
-        # Gradio puts the name into its address as it is, and asks there whether it has started.
-        server_name=f"[{host}]" if ":" in host else host,
-        server_port=port,
-        auth=auth,
-        inbrowser=open_browser,
-        prevent_thread_lock=True,
-        quiet=True,
-        share=False,
-        ssr_mode=False,
-        enable_monitoring=False,
-        # The history would keep questions about patients in the browser's storage.
-        run_history=False,
-        footer_links=[],
-        favicon_path=ASSETS / "favicon.svg",
-        theme=theme(),
-        css_paths=stylesheets(),
-        max_file_size="2gb",
-    )
-    calm(page)
-    return address
-
-
-def calm(page: gr.Blocks) -> None:
-    """Let Gradio's queue look for events twenty times a second, as it does on Windows.
-
-    Elsewhere it looks a thousand times, which takes 3 to 4 % of a core while nothing happens at
-    all. An event begins a fortieth of a second later for it.
-    """
-    page._queue.sleep_when_free = QUEUE_SECONDS
-    # Nothing here reports progress to it.
-    page._queue.progress_update_sleep_when_free = 1.0
-
-
 def _door(words: Words, name: str) -> gr.Tab:
     return words.make(gr.Tab, {"label": f"app.tabs.{name}"}, id=name, elem_id=f"tab-{name}")
 
@@ -195,7 +157,8 @@ def _wire_language(page: gr.Blocks, header: Header, words: Words, rooms: Rooms) 
 
     def on_load(remembered: str, request: gr.Request) -> list[Any]:
         spoken = request.headers.get("accept-language", "")
-        language = remembered or preferred_language(spoken, words.language)
+        known = remembered in LANGUAGES
+        language = remembered if known else preferred_language(spoken, words.language)
         same = language == words.language
         updates = [gr.skip() for _ in words.components] if same else words.updates(language)
         return [language, *updates]

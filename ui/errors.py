@@ -20,11 +20,14 @@ SECONDS = 15
 """How long a message stays: long enough to read, and repeated ones do not pile up."""
 
 
-def told(callback: Callable[..., Any]) -> Callable[..., Any]:
+def told(callback: Callable[..., Any], *, fills: bool = True) -> Callable[..., Any]:
     """Wrap a callback whose first argument is the reader's language.
 
     A ``MedTuneError`` becomes a message that can be read at leisure; the outputs keep what they
     show. ``gr.Error`` is not raised, since Gradio then covers every output with "Error".
+
+    Args:
+        fills: Whether its event has outputs.
     """
     if inspect.isgeneratorfunction(callback):
 
@@ -44,7 +47,7 @@ def told(callback: Callable[..., Any]) -> Callable[..., Any]:
             return callback(language, *inputs)
         except MedTuneError as error:
             tell(language, error)
-            return gr.skip()
+            return gr.skip() if fills else None
 
     return once
 

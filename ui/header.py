@@ -38,7 +38,7 @@ class Header:
     refresh: Refresh
 
 
-def build_header(services: Services, words: Words) -> Header:
+def build_header(services: Services, words: Words, *, logs_in: bool = False) -> Header:
     logo = Safe((ASSETS / "logo.svg").read_text(encoding="utf-8"))
     with gr.Row(elem_id="header"):
         words.make(
@@ -56,6 +56,14 @@ def build_header(services: Services, words: Words) -> Header:
             scale=0,
             min_width=190,
         )
+        if logs_in:
+            words.make(
+                slot,
+                {"value": _log_out},
+                elem_id="log-out",
+                scale=0,
+                js_on_load=(ASSETS / "js" / "presence.js").read_text(encoding="utf-8"),
+            )
     # A fixed secret: what is kept is no secret, and a random one would forget at each restart.
     remembered = gr.BrowserState("", storage_key="medtune.language", secret="medtune")
 
@@ -125,6 +133,12 @@ def _title_of(active: Sequence[Run], progress: Progress | None) -> str:
     if not active:
         return "MedTune"
     return " ".join(filter(None, [_percent(progress), active[0].id, "· MedTune"]))
+
+
+def _log_out(language: str) -> Safe:
+    # A form, not an event of Gradio's: its answer is another page.
+    button = element("button", text(language, "app.login.leave"), type="submit", cls="mt-button")
+    return element("form", button, method="post", action="logout")
 
 
 def _title(logo: Safe, language: str) -> str:

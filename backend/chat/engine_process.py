@@ -18,6 +18,7 @@ import orjson
 import psutil
 
 from backend.errors import EngineError
+from backend.secrecy import keep_secret
 
 ROOT = Path(__file__).resolve().parent.parent.parent
 _END_SECONDS = 3.0
@@ -47,6 +48,7 @@ class EngineProcess:
             EngineError: the process can't be started.
         """
         token = secrets.token_urlsafe(32)
+        keep_secret(token)
         order = orjson.dumps({"model": str(model_path), "token": token})
         try:
             log.parent.mkdir(parents=True, exist_ok=True)

@@ -23,6 +23,7 @@ import orjson
 
 from backend.errors import EngineError
 from backend.files import read_json
+from backend.secrecy import keep_secret
 
 _PATIENCE = httpx.Timeout(10.0)
 _LONGEST_KEY = 512
@@ -58,6 +59,8 @@ class Remotes:
         self.unreadable: EngineError | None = None
         self.revision = 0
         self._servers = self._read()
+        for server in self._servers.values():
+            keep_secret(server.key)
 
     def __repr__(self) -> str:
         return f"Remotes({str(self._file)!r})"
@@ -124,6 +127,7 @@ class Remotes:
             if not (agreed or known.agreed or is_loopback(address)):
                 raise EngineError("chat.remote.errors.not_agreed", host=_host(address))
             secret = known.key if key is None else checked_key(key)
+            keep_secret(secret)
             models = tuple(dict.fromkeys([*known.models, model]))
             one = _Server(known.agreed or agreed, models, secret, keep and bool(secret))
             self._change({**self._servers, address: one})

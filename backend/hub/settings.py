@@ -22,6 +22,7 @@ from backend.errors import DownloadError
 from backend.files import read_json
 from backend.hub.repository import HubName
 from backend.problems import Problem
+from backend.secrecy import keep_secret
 
 DEFAULT_ENDPOINTS: Mapping[HubName, str] = {
     "modelscope": "https://modelscope.cn",
@@ -58,6 +59,8 @@ class HubSettings:
             else {}
         )
         self._tokens = dict(self._kept)
+        for token in self._tokens.values():
+            keep_secret(token)
 
     def __repr__(self) -> str:
         return f"HubSettings({str(self._file)!r})"
@@ -67,7 +70,13 @@ class HubSettings:
         return self._file
 
     def endpoint(self, hub: HubName) -> str:
-        """The hub's address, without a slash at its end."""
+        """The hub's address, without a slash at its end.
+
+        Raises:
+            DownloadError: there is no such hub.
+        """
+        if hub not in self._endpoints:
+            raise DownloadError("hub.errors.hub_open")
         return self._endpoints[hub]
 
     def token(self, endpoint: str) -> str:
@@ -102,6 +111,7 @@ class HubSettings:
         """
         address = checked_endpoint(endpoint) if endpoint.strip() else DEFAULT_ENDPOINTS[hub]
         clean = None if token is None else _checked_token(token, address)
+        keep_secret(clean or "")
         with self._lock:
             endpoints = {**self._endpoints, hub: address}
             tokens, kept = dict(self._tokens), dict(self._kept)

@@ -77,10 +77,11 @@ def import_adapter(
         link: Leave the files where they are.
 
     Raises:
-        WorkspaceError: the name can't be one.
+        WorkspaceError: the name can't be one, or the folder is not among what may be imported.
         LibraryError: the folder holds no whole LoRA adapter, or none of a model that is here.
     """
     workspace.check_writable()
+    workspace.check_source(source)
     folder = _folder(source)
     config = _checked(folder)
     fitting = _base_of(folder, config, [one for one in models if one.ready], base)

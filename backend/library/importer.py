@@ -119,10 +119,12 @@ class Importer:
         """The source with links followed.
 
         Raises:
+            WorkspaceError: it is not among what may be imported.
             LibraryError: it is missing, can't be read, or holds the workspace or is held by it.
         """
         if path == Path():
             raise LibraryError("library.errors.source_empty")
+        self._workspace.check_source(path)
         try:
             source = path.expanduser().resolve(strict=True)
         except FileNotFoundError as error:

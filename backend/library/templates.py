@@ -18,6 +18,7 @@ from typing import Any
 
 from backend.errors import LibraryError
 from backend.files import read_json
+from backend.syntax import parsed
 
 _MARKER = re.compile(r"<[^<>\s]{1,40}>|\[/?[A-Za-z_]{2,20}\]")
 
@@ -117,7 +118,7 @@ def _registered() -> Mapping[str, _Registered]:
     for folder in folders:
         source = Path(folder) / "data" / "template.py"
         if source.is_file():
-            return dict(_templates_in(ast.parse(source.read_bytes())))
+            return dict(_templates_in(parsed(source.read_bytes())))
     raise LibraryError("library.errors.llamafactory_missing")
 
 

@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from backend.errors import HyperparameterError
+from backend.syntax import parsed
 
 _SOURCES: tuple[tuple[str, str], ...] = (
     ("llamafactory", "hparams/model_args.py"),
@@ -75,7 +76,7 @@ def arguments() -> Mapping[str, Argument]:
     found: dict[str, Argument] = {}
     enums = dict(_enums(_source(*_ENUMS)))
     for package, file in _SOURCES:
-        for argument in _arguments_in(ast.parse(_source(package, file)), enums):
+        for argument in _arguments_in(parsed(_source(package, file)), enums):
             found.setdefault(argument.name, argument)
     return found
 
@@ -95,7 +96,7 @@ def _enums(source: str) -> Iterator[tuple[str, tuple[str, ...]]]:
     for part in source.split("\nclass ")[1:]:
         if not part.partition("\n")[0].endswith("(StrEnum):"):
             continue
-        (node,) = ast.parse("class " + part.partition("\n\n\n")[0]).body
+        (node,) = parsed("class " + part.partition("\n\n\n")[0]).body
         if isinstance(node, ast.ClassDef):
             values = (one.value for one in node.body if isinstance(one, ast.Assign))
             yield node.name, tuple(str(ast.literal_eval(value)) for value in values)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from pathlib import Path
 
+from backend.secrecy import mask
 from backend.training.layout import LOG
 
 _TAIL = 512 * 1024
@@ -57,6 +58,9 @@ def last_lines(folder: Path, *, since: int = 0) -> list[str]:
 
 
 def readable(line: str) -> str:
-    """A line as a terminal would show it: no colours, a progress bar as it was drawn last."""
+    """A line as a terminal would show it: no colours, a progress bar as it was drawn last.
+
+    Secrets are masked: the libraries of a trainer print what they were given.
+    """
     drawn = [part for part in line.split("\r") if part.strip()]
-    return _CONTROL.sub("", _ESCAPE.sub("", drawn[-1])) if drawn else ""
+    return mask(_CONTROL.sub("", _ESCAPE.sub("", drawn[-1]))) if drawn else ""

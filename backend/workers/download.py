@@ -28,6 +28,7 @@ from backend.hub.delivery import deliver
 from backend.hub.flushing import Flushing
 from backend.hub.plan import target_of
 from backend.hub.transfer import Board, Transfer
+from backend.secrecy import keep_secret, mask_output
 from backend.workspace import Workspace
 
 RESERVED = 64_000
@@ -44,6 +45,8 @@ def main(arguments: list[str]) -> int:
         # Whoever started it is gone, and may not have noted which process this is.
         print("nobody handed over a token, not even none", flush=True)
         return 1
+    keep_secret(told.strip())
+    mask_output()
     signal.signal(signal.SIGTERM, _leave)
     try:
         with FileLock(folder / jobs.LOCK, timeout=5):

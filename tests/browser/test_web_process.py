@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.browser.conftest import Open
+from tests.browser.conftest import LOOPBACK, Open
 from tests.browser.watched import HEAVY, watched
 
 pytestmark = pytest.mark.browser
@@ -14,7 +14,10 @@ pytestmark = pytest.mark.browser
 MOST_MEGABYTES = 300
 
 
-def test_all_tabs_are_shown_without_loading_what_trains(tmp_path: Path, open_page: Open) -> None:
+def test_all_tabs_are_shown_without_loading_what_trains_or_asking_anybody(
+    tmp_path: Path, open_page: Open
+) -> None:
+    """The page asks nobody either: ``open_page`` looks at its requests."""
     with watched(tmp_path / "workspace") as medtune:
         page = open_page(medtune.server.address).page
         tabs = page.get_by_role("tab")
@@ -23,5 +26,6 @@ def test_all_tabs_are_shown_without_loading_what_trains(tmp_path: Path, open_pag
             tabs.nth(number).click()
             page.wait_for_timeout(500)
         assert not medtune.loaded() & HEAVY
+        assert medtune.asked() <= LOOPBACK
         assert medtune.megabytes() <= MOST_MEGABYTES
         page.context.close()

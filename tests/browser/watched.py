@@ -26,13 +26,20 @@ class Watched:
 
     def loaded(self) -> set[str]:
         """The top-level modules that the web process has loaded by now."""
-        self.report.unlink(missing_ok=True)
-        self.server.process.send_signal(signal.SIGUSR1)
-        wait_until(self.report.exists, "the server has told what it has loaded")
-        names = self.report.read_text(encoding="utf-8").split()
+        names = [line for line in self._told() if not line.startswith("asked ")]
         loaded = {name.partition(".")[0] for name in names}
         assert "gradio" in loaded, "it is the web process that has answered"
         return loaded
+
+    def asked(self) -> set[str]:
+        """The machines that the web process has looked up or connected to by now."""
+        return {line[6:] for line in self._told() if line.startswith("asked ")}
+
+    def _told(self) -> list[str]:
+        self.report.unlink(missing_ok=True)
+        self.server.process.send_signal(signal.SIGUSR1)
+        wait_until(self.report.exists, "the server has told what it has loaded")
+        return self.report.read_text(encoding="utf-8").splitlines()
 
     def megabytes(self) -> float:
         """Its resident memory in MB (10⁶)."""

@@ -16,7 +16,7 @@ from pathlib import Path
 
 from tests.conftest import ROOT
 
-READY = re.compile(r"http://[\w.:\[\]]+")
+READY = re.compile(r"https?://[\w.:\[\]]+")
 START_SECONDS = 120
 
 

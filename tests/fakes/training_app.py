@@ -14,13 +14,15 @@ from pathlib import Path
 os.environ["GRADIO_ANALYTICS_ENABLED"] = "False"
 
 from app import free_port
+from backend.access.site import Site
 from backend.services import Services
 from backend.training.probing import Prober
 from backend.training.pumping import Pump
 from backend.training.supervisor import Supervisor
 from backend.workspace import Workspace
 from tests.fakes.ready_workspace import FAKE_TRAINER
-from ui.dashboard import build_dashboard, launch
+from ui.dashboard import build_dashboard
+from ui.serving import launch
 
 
 def main() -> None:
@@ -37,7 +39,8 @@ def main() -> None:
     services.pump.start()
     page = build_dashboard(services, language="en")
     port = free_port("127.0.0.1", 0)
-    print(launch(page, host="127.0.0.1", port=port, auth=None, open_browser=False), flush=True)
+    site = Site("127.0.0.1")
+    print(launch(page, site=site, port=port, accounts=None, open_browser=False), flush=True)
     try:
         while True:
             time.sleep(3600)

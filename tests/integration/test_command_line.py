@@ -14,6 +14,7 @@ from pathlib import Path
 import pytest
 
 from tests.conftest import ROOT
+from tests.fakes.accounts import write_users
 from tests.fakes.server import serving
 
 pytestmark = pytest.mark.integration
@@ -39,7 +40,7 @@ def refused(result: subprocess.CompletedProcess[str]) -> str:
 
 def test_help_names_every_option() -> None:
     said = run("--help").stdout
-    for option in ("--workspace", "--host", "--port", "--auth", "--lang", "--no-browser"):
+    for option in ("--workspace", "--host", "--port", "--auth", "--public-url"):
         assert option in said
 
 
@@ -78,8 +79,7 @@ def test_an_address_that_others_reach_needs_a_password(tmp_path: Path) -> None:
 
 
 def test_an_address_of_another_machine_is_refused(tmp_path: Path) -> None:
-    users = tmp_path / "users"
-    users.write_text("ann:00:00\n")
+    users = write_users(tmp_path / "users", ann="battery staple")
     sentence = refused(
         run("--host", "192.0.2.1", "--auth", users, "--port", "0", "--workspace", tmp_path)
     )
@@ -111,10 +111,7 @@ def test_it_serves_on_loopback_without_torch(tmp_path: Path) -> None:
 
 
 def test_with_a_password_file_a_stranger_sees_nothing(tmp_path: Path) -> None:
-    from backend.passwords import add_password
-
-    users = tmp_path / "users"
-    add_password(users, "ann", "battery staple")
+    users = write_users(tmp_path / "users", ann="battery staple")
     arguments = ["app.py", "--no-browser", "--port", "0", "--auth", users]
     with (
         serving([*arguments, "--workspace", tmp_path / "w"]) as server,
@@ -123,3 +120,76 @@ def test_with_a_password_file_a_stranger_sees_nothing(tmp_path: Path) -> None:
         urllib.request.urlopen(f"{server.address}/config", timeout=30)
     with caught.value as refusal:
         assert refusal.code == 401
+
+
+def test_a_proxy_needs_a_password_too(tmp_path: Path) -> None:
+    public = ("--public-url", "https://lab.example/medtune", "--workspace", tmp_path)
+    assert "--auth" in refused(run(*public))
+    sentence = refused(run("--public-url", "lab.example", "--workspace", tmp_path))
+    assert "can't be the address" in sentence
+
+
+def test_a_script_logs_in_with_gradios_own_client(tmp_path: Path) -> None:
+    """In a process of its own: the client's warnings are not ours."""
+    users = write_users(tmp_path / "users", ann="battery staple")
+    options = ["app.py", "--no-browser", "--port", "0", "--auth", users]
+    with serving([*options, "--workspace", tmp_path / "w"]) as server:
+        for password, words in (("battery staple", "entered"), ("wrong", "AuthenticationError")):
+            program = f"""
+from gradio_client import Client
+Client({server.address!r}, auth=("ann", {password!r}), verbose=False)
+print("entered")
+"""
+            done = subprocess.run(
+                [sys.executable, "-c", program], capture_output=True, text=True, timeout=120
+            )
+            assert words in done.stdout + done.stderr, done.stderr
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="Windows has no pseudo-terminals")
+def test_a_password_is_asked_for_twice_and_not_shown(tmp_path: Path) -> None:
+    import pty
+
+    users = tmp_path / "users"
+    for second, status in (("another staple", 1), ("battery staple", 0)):
+        terminal, other = pty.openpty()
+        process = subprocess.Popen(
+            [sys.executable, "app.py", "--lang", "en", "passwd", str(users), "ann"],
+            cwd=ROOT,
+            stdin=other,
+            stdout=other,
+            stderr=other,
+            start_new_session=True,
+        )
+        os.close(other)
+        said = until(terminal, b"Password for ann: ")
+        os.write(terminal, b"battery staple\n")
+        said += until(terminal, b"The same again: ")
+        os.write(terminal, f"{second}\n".encode())
+        said += until(terminal, None)
+        os.close(terminal)
+        assert process.wait(timeout=60) == status
+        assert b"staple" not in said, said
+        assert users.exists() is (status == 0)
+    assert users.stat().st_mode & 0o777 == 0o600
+
+
+def until(terminal: int, words: bytes | None) -> bytes:
+    """What a terminal shows up to these words, or to its end."""
+    said = b""
+    while words is None or words not in said:
+        try:
+            piece = os.read(terminal, 1024)
+        except OSError:  # how Linux says that the other end is closed
+            break
+        if not piece:
+            break
+        said += piece
+    return said
+
+
+def test_a_name_is_taken_out_by_the_command_line(tmp_path: Path) -> None:
+    users = write_users(tmp_path / "users", ann="battery staple", bob="correct horse")
+    assert run("passwd", users, "ann", "--remove").returncode == 0
+    assert users.read_text().startswith("bob:") and users.read_text().count("\n") == 1
+    assert "does not have the name" in refused(run("passwd", users, "ann", "--remove"))

@@ -12,7 +12,8 @@ from backend.errors import RunError
 from backend.services import Services
 from backend.workspace import Workspace
 from ui.components.pulse import Beat, Pulse
-from ui.dashboard import QUEUE_SECONDS, build_dashboard, calm
+from ui.dashboard import build_dashboard
+from ui.serving import QUEUE_SECONDS, calm
 
 
 def asks(pulse: Pulse, sent: Any) -> dict[str, Any]:

@@ -13,6 +13,8 @@ from hypothesis import strategies as st
 
 from backend.errors import WorkspaceError
 from backend.files import read_json, replacing, write_json, write_text
+from backend.library.adapters import import_adapter
+from backend.library.importer import Importer
 from backend.workspace import NAME_LIMIT, Workspace, check_name
 
 # --- Folders --------------------------------------------------------------------------------------
@@ -216,3 +218,27 @@ def test_a_path_that_llama_factory_would_take_for_a_variable_is_refused(tmp_path
     with pytest.raises(WorkspaceError) as caught:
         Workspace.open(tmp_path / "${HOME}")
     assert "${" in str(caught.value) and not list(tmp_path.iterdir())
+
+
+def test_only_named_folders_are_imported_from(tmp_path: Path) -> None:
+    """Who logs in from elsewhere could read any data file that the account can."""
+    offered, closed = tmp_path / "offered", tmp_path / "closed"
+    for folder in (offered, closed):
+        folder.mkdir()
+        (folder / "rows.json").write_text('[{"question": "a", "answer": "b"}]')
+    (offered / "link").symlink_to(closed)
+    workspace = Workspace.open(tmp_path / "workspace", sources=[offered])
+    workspace.check_source(offered / "rows.json")
+    workspace.check_source(workspace.uploads / "hash" / "rows.json")
+    for path in (closed, offered / "link" / "rows.json", offered / ".." / "closed", Path("a\0b")):
+        for refused in (
+            lambda path=path: workspace.check_source(path),
+            lambda path=path: Importer(workspace).import_dataset(path),
+            lambda path=path: Importer(workspace).import_model(path),
+            lambda path=path: import_adapter(workspace, path, []),
+        ):
+            with pytest.raises(WorkspaceError) as caught:
+                refused()
+            assert caught.value.key == "workspace.errors.source_closed"
+    assert Importer(workspace).import_dataset(offered / "rows.json").wait(30)
+    Workspace.open(tmp_path / "workspace").check_source(closed)

@@ -96,7 +96,7 @@ class ChatChoice:
         return [self.show(language, keys), True]
 
     def _load(self, language: str, keys: list[str]) -> Any:
-        self._room.choose(keys)
+        self._room.choose(keys or [])
         self._room.loader.load()
         return self.show_status(language)
 

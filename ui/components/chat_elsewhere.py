@@ -175,7 +175,7 @@ class ChatElsewhere:
         remotes = self._room.loader.remotes
         if not model:
             raise EngineError("chat.remote.errors.no_models", address=at)
-        remotes.add(at, model, key=key.strip() or None, keep=keep, agreed=bool(agree))
+        remotes.add(at, model, key=(key or "").strip() or None, keep=keep, agreed=bool(agree))
         chosen = [*columns, remote(at, model).key]
         hidden = gr.update(visible=False)
         return [
@@ -190,7 +190,7 @@ class ChatElsewhere:
 
     def _take(self, language: str, path: str, base: str, way: str, columns: list[str]) -> list[Any]:
         taken = self._room.loader.import_adapter(
-            Path(path.strip()), name=None, base=base or None, link=way == "link"
+            Path((path or "").strip()), name=None, base=base or None, link=way == "link"
         )
         gr.Info(text(language, "chat.adapter.taken", name=taken.name, base=taken.base), duration=8)
         chosen = [*columns, f"adapter:{taken.name}"]

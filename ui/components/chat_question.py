@@ -91,7 +91,7 @@ class ChatQuestion:
         """Connect what asks with what it asks with."""
         self.suggestion.input(lambda chosen: chosen, self.suggestion, self.question, **PRIVATE)
         self.stop.click(None, None, None, js=STOP_ALL, **PRIVATE)
-        self.undo.click(told(self._undo), [language, self.target], **PRIVATE)
+        self.undo.click(told(self._undo, fills=False), [language, self.target], **PRIVATE)
         self.clear.click(told(self._clear), language, **PRIVATE)
         gr.on(
             [self.send.click, self.question.submit],

@@ -28,8 +28,27 @@ def choices_now(choices: Sequence[Any], *, sent: Any, kept: Any) -> dict[str, An
     return update if kept == sent else {**update, "value": kept}
 
 
-def _as_sent(_component: gr.Dropdown | gr.CheckboxGroup, payload: Any) -> Any:
-    return payload
+def _as_sent(component: gr.Dropdown | gr.CheckboxGroup, payload: Any) -> Any:
+    """What was chosen; only words are, whatever is sent."""
+    if payload is not None and (isinstance(component, gr.CheckboxGroup) or component.multiselect):
+        return [one for one in payload if isinstance(one, str)] if isinstance(payload, list) else []
+    return payload if isinstance(payload, str) else None
+
+
+def _one_of_all(component: gr.Radio, payload: Any) -> Any:
+    """What was marked, if anything. A page shows all that can be, and sends nothing else: who does
+    gets the first, not an error with their own words in it."""
+    known = [value for _, value in component.choices]
+    return payload if payload is None or payload in known else next(iter(known), None)
+
+
+def _number(component: gr.Number, payload: Any) -> Any:
+    """What was typed; only numbers are."""
+    known = isinstance(payload, int | float) and not isinstance(payload, bool)
+    return _typed_number(component, payload if known else None)
+
+
+_typed_number = gr.Number.preprocess
 
 
 def take_choices_as_sent() -> None:
@@ -40,3 +59,5 @@ def take_choices_as_sent() -> None:
     """
     gr.Dropdown.preprocess = _as_sent  # type: ignore[method-assign]
     gr.CheckboxGroup.preprocess = _as_sent  # type: ignore[method-assign]
+    gr.Radio.preprocess = _one_of_all  # type: ignore[method-assign]
+    gr.Number.preprocess = _number  # type: ignore[method-assign]

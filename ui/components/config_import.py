@@ -96,7 +96,9 @@ def import_view(imported: Imported, language: str) -> Safe:
     return join(pieces)
 
 
-def _words_of(_language: str, file: str) -> str:
+def _words_of(_language: str, file: str | None) -> Any:
+    if not file:
+        return gr.skip()
     content = Path(file).read_bytes()[: 4 * MOST_CHARACTERS + 1]
     try:
         return content.decode("utf-8-sig")

@@ -209,7 +209,7 @@ class HubFinder:
 
     def _plan(self, hub: HubName, kind: Kind, address: str) -> Plan:
         hosts = self._downloads.settings.hosts()
-        return self._downloads.plan(parse_address(address, hub=hub, kind=kind, hosts=hosts))
+        return self._downloads.plan(parse_address(address or "", hub=hub, kind=kind, hosts=hosts))
 
     def _forget(self, language: str) -> list[Any]:
         return [None, *self._plan_updates(language, None, ()), ""]

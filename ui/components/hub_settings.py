@@ -29,9 +29,9 @@ class HubSettingsForm:
             self._lay_out(words)
         self.shown = [self.endpoint, self.keep, self.state]
         self.inputs = [hub]
-        hub.change(self.show, [language, hub], self.shown, **PRIVATE)
+        hub.change(told(self.show), [language, hub], self.shown, **PRIVATE)
         # Not the boxes: what is typed there may not be saved yet.
-        language.change(self._state, [language, hub], self.state, **PRIVATE)
+        language.change(told(self._state), [language, hub], self.state, **PRIVATE)
         self.save.click(
             told(self._save),
             [language, hub, self.endpoint, self.token, self.keep],
@@ -84,10 +84,16 @@ class HubSettingsForm:
         ]
 
     def _save(
-        self, language: str, hub: HubName, endpoint: str, token: str, keep: bool
+        self,
+        language: str,
+        hub: HubName,
+        endpoint: str | None,
+        token: str | None,
+        keep: bool,
     ) -> list[Any]:
         # An empty box means the token of before: what was typed is never shown again.
-        self._settings.change(hub, endpoint=endpoint, token=token.strip() or None, keep=keep)
+        typed = (token or "").strip() or None
+        self._settings.change(hub, endpoint=endpoint or "", token=typed, keep=bool(keep))
         gr.Info(text(language, "hub.saved"), duration=3)
         return [*self.show(language, hub), gr.update(value="")]
 

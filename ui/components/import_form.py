@@ -121,9 +121,16 @@ class ImportForm:
     # What happens
 
     def _import(
-        self, language: str, kind: str, path: str, name: str, way: str, pickle: bool
+        self,
+        language: str,
+        kind: str,
+        path: str | None,
+        name: str | None,
+        way: str,
+        pickle: bool,
     ) -> list[Any]:
-        source, link, called = Path(path.strip()), way == "link", name.strip() or None
+        source, link = Path((path or "").strip()), way == "link"
+        called = (name or "").strip() or None
         if kind == "model":
             self._importer.import_model(source, called, link=link, allow_pickle=pickle)
         else:
@@ -131,8 +138,8 @@ class ImportForm:
         emptied = gr.update(value="")
         return [*self.show(language), emptied, emptied, gr.update(value=False)]
 
-    def _import_upload(self, language: str, file: str, name: str) -> list[Any]:
-        self._importer.import_dataset(Path(file), name.strip() or None)
+    def _import_upload(self, language: str, file: str | None, name: str | None) -> list[Any]:
+        self._importer.import_dataset(Path(file or ""), (name or "").strip() or None)
         return [*self.show(language), gr.update(value="")]
 
     def _cancel(self, language: str) -> list[Any]:

@@ -93,7 +93,9 @@ class PreparePanel:
             self.start.click, start, [self.name, self.share, self.seed], trigger_mode="once"
         )
         # Without a file there is nothing that could be redrawn, only something to be said.
-        self.start.click(told(required), [canvas.language, canvas.source], None, **PRIVATE)
+        self.start.click(
+            told(required, fills=False), [canvas.language, canvas.source], None, **PRIVATE
+        )
         canvas.presses(self.result, self._act)
 
     def _act(self, _look: Look, _asked: Asked, action: str, target: str) -> None:

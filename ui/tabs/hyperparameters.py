@@ -172,7 +172,9 @@ class HyperparametersTab:
         ]
 
     def _choose_preset(self, language: str, name: str) -> list[Any]:
-        chosen = next(one for one in list_presets() if one.name == name)
+        chosen = next((one for one in list_presets() if one.name == name), None)
+        if chosen is None:
+            return [gr.skip() for _ in (self.about, *self.form.inputs)]
         return [_preset_help(name, language), *self.form.updates(switched(chosen))]
 
     def _choose_model(self, language: str, model_id: str | None) -> Any:
@@ -206,7 +208,7 @@ class HyperparametersTab:
 
     def _restore(self, language: str, remembered: Mapping[str, Any]) -> list[Any]:
         """What this browser had typed; what is no longer on disk is left open."""
-        values = {**self._initial, "preset": FIRST_PRESET, **remembered}
+        values = {**self._initial, "preset": FIRST_PRESET, **_mapping(remembered)}
         picked = picked_choices(self._services)
         known = {preset.name for preset in list_presets()}
         preset = values["preset"] if values["preset"] in known else FIRST_PRESET
@@ -299,5 +301,12 @@ def _presets(language: str) -> list[tuple[str, str]]:
     return [(text(language, f"presets.{one.name}.label"), one.name) for one in list_presets()]
 
 
-def _preset_help(name: str, language: str) -> Any:
+def _preset_help(name: str | None, language: str) -> Any:
+    if name not in {preset.name for preset in list_presets()}:
+        return ""
     return element("p", text(language, f"presets.{name}.help"), cls="mt-quiet")
+
+
+def _mapping(remembered: object) -> Mapping[str, Any]:
+    """What a browser kept, which it may have got from anywhere."""
+    return remembered if isinstance(remembered, Mapping) else {}

@@ -1,0 +1,148 @@
+"""Gradio's server behind the gate."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import gradio as gr
+from gradio.data_classes import _StaticFiles
+from gradio.routes import App, ORJSONResponse
+
+from backend.access.bodies import Files, Known
+from backend.access.door import Door
+from backend.access.gate import NONCE, Application, Gate
+from backend.access.sessions import Accounts
+from backend.access.site import Site
+from backend.text import ASSETS
+from ui.login_page import login_page
+from ui.theme import stylesheets, theme
+
+QUEUE_SECONDS = 0.05
+
+MANIFEST = b'<link rel="manifest" href="/manifest.json" />'
+BELOW = b'<link rel="manifest" href="./manifest.json" /><link rel="icon" href="./favicon.ico" />'
+"""What Gradio's page has, and what it has instead: addresses that stay below the path of a proxy. A
+browser asks for an icon that is not named at the top."""
+
+Surround = Callable[[Application], Application]
+
+
+def launch(
+    page: gr.Blocks, *, site: Site, port: int, accounts: Accounts | None, open_browser: bool
+) -> str:
+    """Serve the page and return its address. Returns as soon as it can be opened.
+
+    Args:
+        accounts: Who may log in; None where nobody has to.
+    """
+    # Otherwise uvicorn believes every program of this machine about who asks.
+    os.environ["FORWARDED_ALLOW_IPS"] = ""
+    server = GatedApp()
+    door = Door(accounts, site, login_page, port=port) if accounts is not None else None
+    server.surround = lambda inner: Gate(
+        inner, site=site, known=known(page, served_files(server)), door=door
+    )
+    _, address, _ = page.launch(
+        # Gradio puts the name into its address as it is, and asks there whether it has started.
+        server_name=f"[{site.host}]" if ":" in site.host else site.host,
+        server_port=port,
+        _app=server,
+        root_path=site.public or "",
+        inbrowser=open_browser,
+        prevent_thread_lock=True,
+        quiet=True,
+        share=False,
+        ssr_mode=False,
+        enable_monitoring=False,
+        # The history would keep questions about patients in the browser's storage.
+        run_history=False,
+        footer_links=[],
+        favicon_path=ASSETS / "favicon.svg",
+        theme=theme(),
+        css_paths=stylesheets(),
+        max_file_size="2gb",
+    )
+    calm(page)
+    return address
+
+
+def calm(page: gr.Blocks) -> None:
+    """Let Gradio's queue look for events twenty times a second, as it does on Windows.
+
+    Elsewhere it looks a thousand times, which takes 3 to 4 % of a core while nothing happens at
+    all. An event begins a fortieth of a second later for it.
+    """
+    page._queue.sleep_when_free = QUEUE_SECONDS
+    # Nothing here reports progress to it.
+    page._queue.progress_update_sleep_when_free = 1.0
+
+
+class GatedApp(App):
+    """Gradio's application with the gate around all of it.
+
+    Middleware that Gradio is given lies inside its own, which answers other addresses' questions
+    (CORS) before it.
+    """
+
+    surround: Surround
+
+    def __init__(self) -> None:
+        super().__init__(default_response_class=ORJSONResponse)
+        self.add_middleware(Inscribed)
+
+    def build_middleware_stack(self) -> Any:
+        return self.surround(super().build_middleware_stack())
+
+
+class Inscribed:
+    """Writes the answer's nonce into the scripts of the page, so that they alone may run.
+
+    Gradio escapes ``<`` in what it puts into them: a ``<script`` in its page is its own.
+    """
+
+    def __init__(self, app: Application) -> None:
+        self._app = app
+
+    async def __call__(self, scope: dict[str, Any], receive: Any, send: Any) -> None:
+        nonce = scope.get(NONCE)
+        if nonce is None:
+            await self._app(scope, receive, send)
+            return
+        begun: dict[str, Any] = {}
+        pieces: list[bytes] = []
+
+        async def inscribe(message: dict[str, Any]) -> None:
+            if message["type"] == "http.response.start":
+                begun.update(message)
+                return
+            pieces.append(message.get("body", b""))
+            if message.get("more_body", False):
+                return
+            body = b"".join(pieces).replace(b"<script", f'<script nonce="{nonce}"'.encode())
+            body = body.replace(MANIFEST, BELOW)
+            headers = [pair for pair in begun["headers"] if pair[0] != b"content-length"]
+            length = str(len(body)).encode()
+            await send({**begun, "headers": [*headers, (b"content-length", length)]})
+            await send({**message, "body": body})
+
+        await self._app(scope, receive, inscribe)
+
+
+def known(page: gr.Blocks, files: Files) -> Known:
+    """What the page has, for the gate to look up."""
+    events = {number: event for number, event in page.fns.items() if event.fn is not None}
+    return Known(
+        events=events,
+        components=page.blocks,
+        names={event.api_name for event in events.values() if event.api_visibility == "public"},
+        files=files,
+    )
+
+
+def served_files(server: App) -> Files:
+    """What was declared to be static, and Gradio's own folder."""
+    static = frozenset(str(Path(path).resolve()) for path in _StaticFiles.all_paths)
+    return Files(static, Path(server.uploaded_file_dir))
