@@ -15,6 +15,7 @@ import socket
 import sys
 import threading
 import time
+from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, BinaryIO
 
@@ -37,11 +38,12 @@ def main() -> int:
     threading.Thread(target=_end_with, args=(sys.stdin.buffer,), daemon=True).start()
     threading.Thread(target=_keep_log_short, daemon=True).start()
     started = time.perf_counter()
-    from backend.workers.engine_model import BaseError, load_base
+    from backend.workers.engine_model import BaseError, load_base, memory
 
     imported = time.perf_counter()
     _log.info("imports took %.1f s", imported - started)
     tell(state="loading_base")
+    before = memory()
     try:
         base = load_base(Path(order["model"]))
     except BaseError as error:
@@ -49,7 +51,11 @@ def main() -> int:
         return 1
     loaded = time.perf_counter()
     _log.info("%s on %s in %s: %.1f s", base.path, base.device, base.dtype, loaded - imported)
-    serve(base, order["token"], tell, seconds=[imported - started, loaded - imported])
+    facts = {
+        "seconds": [round(imported - started, 3), round(loaded - imported, 3)],
+        "memory": {"before": before["resident"], "after": memory()["resident"]},
+    }
+    serve(base, order["token"], tell, facts)
     return 0
 
 
@@ -64,8 +70,8 @@ class _Teller:
         self._output.write(json.dumps(message).encode() + b"\n")
 
 
-def serve(base: Base, token: str, tell: _Teller, *, seconds: list[float]) -> None:
-    """Answer requests on a free port of loopback."""
+def serve(base: Base, token: str, tell: _Teller, facts: Mapping[str, object]) -> None:
+    """Answer requests on a free port of loopback; ``facts`` are told with it."""
     import uvicorn
 
     from backend.workers.engine_api import create_app
@@ -92,7 +98,7 @@ def serve(base: Base, token: str, tell: _Teller, *, seconds: list[float]) -> Non
         context=base.context,
         device=str(base.device),
         dtype=str(base.dtype).removeprefix("torch."),
-        seconds=[round(part, 3) for part in seconds],
+        **facts,
     )
     uvicorn.Server(config).run(sockets=[listener])
 

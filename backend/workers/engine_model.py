@@ -5,8 +5,11 @@ Knows nothing about adapters, batches or HTTP.
 
 from __future__ import annotations
 
+import ctypes
 import os
+import sys
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from pickle import UnpicklingError
@@ -21,6 +24,7 @@ from transformers.cache_utils import Cache, DynamicCache
 
 from backend.library.weights import weight_files
 from backend.workers.engine_cache import new_cache
+from backend.workers.engine_linear import pack
 
 MAX_ROWS = 8
 """Rows in one batch; more requests wait."""
@@ -125,7 +129,10 @@ def _load_weights(path: Path, device: torch.device) -> Any:
         if missing:
             # transformers would go on with random numbers in their place.
             raise BaseError("base_incomplete", model=path.name, tensor=missing[0])
-        return model.to(device).eval().requires_grad_(False)
+        model = model.to(device).eval().requires_grad_(False)
+        pack(model)
+        trim()
+        return model
     except _LOAD_ERRORS as error:
         if "out of memory" in str(error).lower():
             raise BaseError("base_memory", model=path.name) from error
@@ -155,6 +162,13 @@ def _room(config: Any, dtype: torch.dtype, device: torch.device) -> int:
     if device.type == "cuda":
         free = torch.cuda.mem_get_info()[0]
     return max(int(free * CACHE_SHARE) // token, 512)
+
+
+def trim() -> None:
+    """Give the system back what was freed. The C library keeps it: 60 MB for three adapters."""
+    if sys.platform == "linux":
+        with suppress(AttributeError):  # musl gives back by itself and has no such function.
+            ctypes.CDLL(None).malloc_trim(0)
 
 
 def memory() -> dict[str, int]:
