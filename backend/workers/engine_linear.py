@@ -5,11 +5,12 @@ costs for one row, because the matrix is put into another order at every call. I
 and for all, four rows cost what one does: reading the weights from memory. Measured on two cores
 with AVX-512, in float32: 22 ms against 41 ms for all layers of 138 M parameters and four rows.
 
-Knows nothing about models.
+Knows nothing about adapters.
 """
 
 from __future__ import annotations
 
+import copy
 from typing import Any
 
 import torch
@@ -57,10 +58,10 @@ class PackedLinear(nn.Linear):
 
     def __deepcopy__(self, memo: dict[int, Any]) -> nn.Linear:
         """A plain layer with weights of its own: whoever copies a layer means to change it."""
-        copy = nn.Linear(self.in_features, self.out_features, bias=False, device="meta")
-        copy.weight = nn.Parameter(self.weight, requires_grad=False)
-        copy.bias = None if self.bias is None else nn.Parameter(self.bias.detach().clone())
-        return copy.eval()
+        plain = nn.Linear(self.in_features, self.out_features, bias=False, device="meta")
+        plain.weight = nn.Parameter(self.weight, requires_grad=False)
+        plain.bias = None if self.bias is None else nn.Parameter(self.bias.detach().clone())
+        return plain.eval()
 
 
 def pack(model: nn.Module) -> None:
@@ -83,6 +84,40 @@ def pack(model: nn.Module) -> None:
     # pages of all that were packed stay in memory too.
     for tensor in [*model.parameters(), *model.buffers()]:
         tensor.data = tensor.detach().clone()
+
+
+def shared_copy(model: nn.Module, *, changed: bool = False) -> nn.Module:
+    """A copy of a model's modules around the same weights.
+
+    What has one dimension, such as a bias, is small and copied: PEFT writes trained biases over
+    those of the base.
+
+    Args:
+        changed: Whether the weights of linear layers will be written to, and are copied too.
+    """
+    memo: dict[int, Any] = {}
+    shared: dict[int, nn.Parameter] = {}
+    linears: set[int] = set()
+    for part in model.modules():
+        if isinstance(part, PackedLinear):
+            if not changed:
+                memo[id(part)] = part.sharing()
+            continue
+        own = {id(one): one for one in part.parameters(recurse=False) if one.dim() > 1}
+        shared |= own
+        if isinstance(part, nn.Linear):
+            linears |= own.keys()
+    for key, parameter in shared.items():
+        if not (changed and key in linears):
+            memo[key] = _sharing(parameter)
+    return copy.deepcopy(model, memo)
+
+
+def _sharing(parameter: nn.Parameter) -> nn.Parameter:
+    """Another parameter with the same memory; quantised ones are shared as they are."""
+    if type(parameter) is not nn.Parameter:
+        return parameter
+    return nn.Parameter(parameter.detach(), requires_grad=False)
 
 
 def _packable(linear: nn.Linear) -> bool:

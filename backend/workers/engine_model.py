@@ -24,7 +24,7 @@ from transformers.cache_utils import Cache, DynamicCache
 
 from backend.library.weights import weight_files
 from backend.workers.engine_cache import new_cache
-from backend.workers.engine_linear import pack
+from backend.workers.engine_linear import pack, shared_copy
 
 MAX_ROWS = 8
 """Rows in one batch; more requests wait."""
@@ -56,10 +56,12 @@ class Base:
         chunk: Prompt tokens in one forward pass, so that a long prompt can be stopped and running
             rows go on in between.
         make_cache: An empty cache of the kind the model needs.
+        blank: The model's modules without adapters, around the same weights.
     """
 
     path: Path
     model: nn.Module
+    blank: nn.Module
     device: torch.device
     dtype: torch.dtype
     context: int
@@ -102,6 +104,7 @@ def load_base(path: Path) -> Base:
     return Base(
         path=path,
         model=model,
+        blank=shared_copy(model),
         device=device,
         dtype=model.dtype,
         context=min(context, room),

@@ -118,7 +118,10 @@ def test_adapters_that_can_not_be_used_are_said_and_the_others_answer(
             "half": "adapter_broken",
             "diverged": "adapter_not_finite",
             "other_base": "adapter_other_base",
-            "dora": "adapter_kind",
+            "dora": "adapter_broken",
+            "dora_other_base": "adapter_other_base",
+            "dora_truncated": "adapter_broken",
+            "no_folder": "adapter_missing",
             "prompt_tuning": "adapter_kind",
             "untaught": "template_unknown",
         }
