@@ -1,8 +1,9 @@
 """The chat engine: one base model, any number of LoRA adapters, an OpenAI-compatible API.
 
 Started by ``backend.chat.engines`` as ``python -m backend.workers.engine``. It reads one line from
-its standard input, ``{"model": folder, "token": secret}``, and writes lines of JSON to its standard
-output: ``{"state": …}`` while it loads, then ``{"ready": port}``, or ``{"error": {key, params}}``.
+its standard input, ``{"model": folder, "token": secret}``, with ``"bits": 4`` or 8 for a quantised
+base, and writes lines of JSON to its standard output: ``{"state": …}`` while it loads, then
+``{"ready": port, …}``, or ``{"error": {key, params}}``.
 It ends when its input closes, so that it never outlives whoever started it.
 """
 
@@ -45,7 +46,7 @@ def main() -> int:
     tell(state="loading_base")
     before = memory()
     try:
-        base = load_base(Path(order["model"]))
+        base = load_base(Path(order["model"]), bits=order.get("bits"))
     except BaseError as error:
         tell(error={"key": error.key, "params": error.params})
         return 1
@@ -53,7 +54,8 @@ def main() -> int:
     _log.info("%s on %s in %s: %.1f s", base.path, base.device, base.dtype, loaded - imported)
     facts = {
         "seconds": [round(imported - started, 3), round(loaded - imported, 3)],
-        "memory": {"before": before["resident"], "after": memory()["resident"]},
+        "memory": {"before": before, "after": memory()},
+        "bits": order.get("bits"),
     }
     serve(base, order["token"], tell, facts)
     return 0
