@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import json
 import os
+import shutil
 import socket
 import subprocess
 import sys
@@ -31,12 +33,27 @@ CONVERSATIONS = [
 ]
 
 
+@pytest.fixture(scope="module")
+def saved_in_float32(folder: Path, columns: list[Column]) -> Path:
+    """The engine's base, as float32 on disk: LLaMA-Factory 0.9.5 loads what is saved in bfloat16 in
+    bfloat16 with this transformers, whatever ``infer_dtype`` says."""
+    made = folder / "float32"
+    script = (
+        "import sys, torch; from transformers import AutoModelForCausalLM as Model\n"
+        "Model.from_pretrained(sys.argv[1], dtype=torch.float32).save_pretrained(sys.argv[2])\n"
+    )
+    subprocess.run([sys.executable, "-c", script, folder / "base", made], check=True)
+    for name in ("tokenizer.json", "tokenizer_config.json"):
+        shutil.copy(folder / "base" / name, made)
+    return made
+
+
 def test_a_checkpoint_says_what_llamafactory_says(
-    engine: Engine, columns: list[Column], folder: Path
+    engine: Engine, columns: list[Column], saved_in_float32: Path
 ) -> None:
     """The base and an adapter, each served alone in float32: the same text from as many tokens."""
     for column in columns[:2]:
-        with served_by_llamafactory(folder, column) as url:
+        with served_by_llamafactory(saved_in_float32, column) as url:
             for conversation in CONVERSATIONS:
                 said, tokens = asked(url, conversation)
                 reply = replies(engine, columns, conversation)[column.key]
@@ -44,21 +61,22 @@ def test_a_checkpoint_says_what_llamafactory_says(
 
 
 @contextmanager
-def served_by_llamafactory(folder: Path, column: Column) -> Iterator[str]:
-    """Address of ``llamafactory-cli api`` with the column's weights."""
+def served_by_llamafactory(base: Path, column: Column) -> Iterator[str]:
+    """Address of ``llamafactory-cli api`` with ``base`` and the column's adapter."""
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         port = probe.getsockname()[1]
-    command = [
-        Path(sys.executable).with_name("llamafactory-cli"),
-        "api",
-        f"model_name_or_path={folder / 'base'}",
-        f"template={TEMPLATE}",
-        "infer_dtype=float32",
-        *([f"adapter_name_or_path={column.adapter_path}"] if column.adapter_path else []),
-    ]
+    arguments = {
+        "model_name_or_path": str(base),
+        "template": TEMPLATE,
+        "infer_dtype": "float32",
+    }
+    if column.adapter_path:
+        arguments["adapter_name_or_path"] = str(column.adapter_path)
+    (base / "api.yaml").write_text(json.dumps(arguments), encoding="utf-8")
+    command = [Path(sys.executable).with_name("llamafactory-cli"), "api", base / "api.yaml"]
     environment = {**os.environ, "API_HOST": "127.0.0.1", "API_PORT": str(port)}
-    log = folder / "llamafactory.log"
+    log = base / "llamafactory.log"
     with (
         log.open("wb") as output,
         subprocess.Popen(command, env=environment, stdout=output, stderr=output) as process,
