@@ -36,20 +36,21 @@ class EngineProcess:
         self._port = 0
         self._ended_here = False
         self.facts: dict[str, Any] = {}
-        """What the engine said when it was ready: context, device, dtype, seconds of each phase."""
+        """What the engine said when it was ready: context, device, dtype, bits, seconds of each
+        phase, and its memory before and after the base, in bytes ({"resident": …, "device": …})."""
         self._said: queue.SimpleQueue[dict[str, Any] | None] = queue.SimpleQueue()
         threading.Thread(target=self._listen, daemon=True, name="engine output").start()
 
     @classmethod
-    def start(cls, model_path: Path, *, log: Path) -> EngineProcess:
-        """Start an engine and give it its order.
+    def start(cls, model_path: Path, *, log: Path, bits: int | None = None) -> EngineProcess:
+        """Start an engine and give it its order; ``bits`` 4 or 8 for a quantised base.
 
         Raises:
             EngineError: the process can't be started.
         """
         token = secrets.token_urlsafe(32)
         keep_secret(token)
-        order = orjson.dumps({"model": str(model_path), "token": token})
+        order = orjson.dumps({"model": str(model_path), "token": token, "bits": bits})
         try:
             log.parent.mkdir(parents=True, exist_ok=True)
             log.write_bytes(b"")

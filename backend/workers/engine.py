@@ -1,8 +1,9 @@
 """The chat engine: one base model, any number of LoRA adapters, an OpenAI-compatible API.
 
 Started by ``backend.chat.engines`` as ``python -m backend.workers.engine``. It reads one line from
-its standard input, ``{"model": folder, "token": secret}``, and writes lines of JSON to its standard
-output: ``{"state": …}`` while it loads, then ``{"ready": port}``, or ``{"error": {key, params}}``.
+its standard input, ``{"model": folder, "token": secret}``, with ``"bits": 4`` or 8 for a quantised
+base, and writes lines of JSON to its standard output: ``{"state": …}`` while it loads, then
+``{"ready": port, …}``, or ``{"error": {key, params}}``.
 It ends when its input closes, so that it never outlives whoever started it.
 """
 
@@ -15,6 +16,7 @@ import socket
 import sys
 import threading
 import time
+from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, BinaryIO
 
@@ -37,19 +39,25 @@ def main() -> int:
     threading.Thread(target=_end_with, args=(sys.stdin.buffer,), daemon=True).start()
     threading.Thread(target=_keep_log_short, daemon=True).start()
     started = time.perf_counter()
-    from backend.workers.engine_model import BaseError, load_base
+    from backend.workers.engine_model import BaseError, load_base, memory
 
     imported = time.perf_counter()
     _log.info("imports took %.1f s", imported - started)
     tell(state="loading_base")
+    before = memory()
     try:
-        base = load_base(Path(order["model"]))
+        base = load_base(Path(order["model"]), bits=order.get("bits"))
     except BaseError as error:
         tell(error={"key": error.key, "params": error.params})
         return 1
     loaded = time.perf_counter()
     _log.info("%s on %s in %s: %.1f s", base.path, base.device, base.dtype, loaded - imported)
-    serve(base, order["token"], tell, seconds=[imported - started, loaded - imported])
+    facts = {
+        "seconds": [round(imported - started, 3), round(loaded - imported, 3)],
+        "memory": {"before": before, "after": memory()},
+        "bits": order.get("bits"),
+    }
+    serve(base, order["token"], tell, facts)
     return 0
 
 
@@ -64,8 +72,8 @@ class _Teller:
         self._output.write(json.dumps(message).encode() + b"\n")
 
 
-def serve(base: Base, token: str, tell: _Teller, *, seconds: list[float]) -> None:
-    """Answer requests on a free port of loopback."""
+def serve(base: Base, token: str, tell: _Teller, facts: Mapping[str, object]) -> None:
+    """Answer requests on a free port of loopback; ``facts`` are told with it."""
     import uvicorn
 
     from backend.workers.engine_api import create_app
@@ -92,7 +100,7 @@ def serve(base: Base, token: str, tell: _Teller, *, seconds: list[float]) -> Non
         context=base.context,
         device=str(base.device),
         dtype=str(base.dtype).removeprefix("torch."),
-        seconds=[round(part, 3) for part in seconds],
+        **facts,
     )
     uvicorn.Server(config).run(sockets=[listener])
 

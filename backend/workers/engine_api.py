@@ -1,6 +1,7 @@
 """The engine over HTTP: OpenAI's API on loopback, for whoever holds the token.
 
-    GET    /v1/models               what is loaded: adapter's hash, folder, template, context
+    GET    /v1/models               what is loaded: adapter's hash, folder, template, context, and
+                                    whether it shares the batch ("mixed") or why not ("reason")
     POST   /v1/models               {"id", "adapter": folder or null, "template"}: load or replace
     DELETE /v1/models/{id}          unload
     POST   /v1/chat/completions     with and without streaming

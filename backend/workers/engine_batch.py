@@ -1,48 +1,35 @@
-"""One decode loop for all rows: every step is one forward pass, and every row is itself.
+"""One decode loop for all rows: every row is itself, and none waits for another's end.
 
 Rows join when their prompt is read and leave when they end; a row's tokens depend on its own
-prompt, adapter, settings and seed, not on its neighbours. Knows nothing about text or HTTP: token
+prompt, adapter, settings and seed, not on its neighbours. Rows of the base and of adapters that mix
+share each forward pass; the others take turns with them. Knows nothing about text or HTTP: token
 ids come in, token ids go out. (Shape after nanochat's engine.)
 """
 
 from __future__ import annotations
 
-import logging
 import queue
 import time
 from collections import deque
 from collections.abc import Callable, Sequence
 from concurrent.futures import Future
-from dataclasses import dataclass
 from typing import Any
 
 import torch
-from transformers.cache_utils import Cache
 
-from backend.workers.engine_cache import Part, assemble
-from backend.workers.engine_lora import AdapterBank
-from backend.workers.engine_model import Base
+from backend.workers.engine_lane import Lane, tokens_of
+from backend.workers.engine_lora import AdapterBank, AdapterWeights
+from backend.workers.engine_model import Base, trim
+from backend.workers.engine_peft import PeftAdapter
 from backend.workers.engine_row import Row
-from backend.workers.engine_sampling import next_tokens
 
-GATHER_SECONDS = 0.03
-"""How long an idle engine waits for the other columns' requests before it reads a prompt."""
+GATHER_SECONDS = 0.01
+"""How long an idle engine waits for the next of the other columns' requests, from the last on."""
 MAX_WAITING = 256
-
-_log = logging.getLogger("medtune.batch")
 
 
 class FullError(Exception):
     """More requests wait than the engine keeps."""
-
-
-@dataclass
-class _Prefill:
-    """Prompts of one length that are being read, chunk by chunk."""
-
-    rows: list[Row]
-    cache: Cache
-    read: int = 0
 
 
 class BatchLoop:
@@ -50,13 +37,12 @@ class BatchLoop:
 
     def __init__(self, base: Base) -> None:
         self._base = base
-        self.bank = AdapterBank(base.model)
+        self._bank = AdapterBank(base.model)
         self._arrivals: queue.SimpleQueue[Row | Future[Any]] = queue.SimpleQueue()
         self._calls: dict[Future[Any], Callable[[], Any]] = {}
         self._waiting: deque[Row] = deque()
-        self._prefill: _Prefill | None = None
-        self._rows: list[Row] = []
-        self._cache: Cache | None = None
+        self._mixed = Lane(base, base.model, self._bank)
+        self._alone: dict[int, Lane] = {}
         self._retired: set[int] = set()
 
     def submit(self, row: Row) -> None:
@@ -70,8 +56,7 @@ class BatchLoop:
         self._arrivals.put(row)
 
     def load_now(self) -> dict[str, int]:
-        prefill = self._prefill
-        running = len(self._rows) + (len(prefill.rows) if prefill else 0)
+        running = sum(len(lane.rows) for lane in self._lanes())
         return {"running": running, "waiting": len(self._waiting) + self._arrivals.qsize()}
 
     def call(self, function: Callable[[], Any]) -> Future[Any]:
@@ -80,6 +65,16 @@ class BatchLoop:
         self._calls[future] = function
         self._arrivals.put(future)
         return future
+
+    def attach(self, adapter: AdapterWeights | PeftAdapter) -> int:
+        """Hold an adapter. The number names it and is never used again. Loop's thread only."""
+        if isinstance(adapter, PeftAdapter):
+            number = self._bank.reserve()
+            self._alone = {**self._alone, number: Lane(self._base, adapter.model, None)}
+        else:
+            number = self._bank.add(adapter)
+        trim()
+        return number
 
     def retire(self, adapter: int) -> None:
         """Remove an adapter when no row uses it any more. Loop's thread only."""
@@ -90,20 +85,19 @@ class BatchLoop:
         with torch.inference_mode():
             while True:
                 self._take_arrivals()
-                try:
-                    self._read_prompts()
-                    self._decode()
-                except Exception as error:
-                    # Out of memory, or a model that fails on an input: the rows end with the
-                    # reason, the engine goes on for the next ones.
-                    _log.exception("a forward pass failed")
-                    self._fail(error)
+                self._let_in()
+                busy = [lane for lane in self._lanes() if lane.rows]
+                if busy:
+                    min(busy, key=lambda lane: lane.spent).step()
                 self._remove_retired()
+
+    def _lanes(self) -> Sequence[Lane]:
+        return [self._mixed, *self._alone.values()]
 
     # 1. Arrivals
 
     def _take_arrivals(self) -> None:
-        idle = not (self._rows or self._waiting or self._prefill)
+        idle = not self._waiting and not any(lane.rows for lane in self._lanes())
         until: float | None = None
         while True:
             try:
@@ -117,7 +111,7 @@ class BatchLoop:
                 return
             if isinstance(arrival, Row):
                 self._waiting.append(arrival)
-                until = until or time.monotonic() + GATHER_SECONDS
+                until = time.monotonic() + GATHER_SECONDS
             else:
                 self._answer(arrival)
 
@@ -129,140 +123,57 @@ class BatchLoop:
             # Whoever waits for the future gets it.
             future.set_exception(error)
 
-    # 2. Prompts
+    # 2. Places
 
-    def _read_prompts(self) -> None:
-        if self._prefill is None:
-            self._prefill = self._next_prefill()
-        prefill = self._prefill
-        if prefill is None:
-            return
-        if all(row.cancelled for row in prefill.rows):
-            for row in prefill.rows:
-                row.end("cancelled")
-            self._prefill = None
-            return
-        end = min(prefill.read + self._base.chunk, len(prefill.rows[0].prompt))
-        ids = [list(row.prompt[prefill.read : end]) for row in prefill.rows]
-        positions = torch.arange(prefill.read, end, device=self._base.device)
-        logits = self._forward(
-            prefill.rows, ids, positions.expand(len(ids), -1), prefill.cache, mask=None
-        )
-        prefill.read = end
-        if end == len(prefill.rows[0].prompt):
-            self._prefill = None
-            self._give_out(prefill.rows, logits)
-            self._join(prefill)
-
-    def _next_prefill(self) -> _Prefill | None:
-        """The oldest waiting row that fits, and all that fit whose prompts are as long: no padding
-        is needed to read them together."""
-        taken: list[Row] = []
+    def _let_in(self) -> None:
+        """Give places to waiting rows. Those of one lane whose prompts are equally long are read
+        together, since that needs no padding."""
+        groups: dict[Lane, list[Row]] = {}
         for row in list(self._waiting):
             if row.cancelled:
                 row.end("cancelled")
                 self._waiting.remove(row)
-            elif not taken or len(row.prompt) == len(taken[0].prompt):
-                if not self._fits([*self._rows, *taken, row]):
-                    break
-                taken.append(row)
-                self._waiting.remove(row)
-        return _Prefill(taken, self._base.make_cache()) if taken else None
+                continue
+            lane = self._lane_of(row)
+            group = groups.get(lane, [])
+            if lane.reading or len(lane.rows) + len(group) >= self._base.max_rows:
+                continue
+            if group and len(row.prompt) != len(group[0].prompt):
+                continue
+            if not self._fit({**groups, lane: [*group, row]}):
+                # Nobody overtakes a row that waits for memory, or it might wait for ever.
+                break
+            groups[lane] = [*group, row]
+            self._waiting.remove(row)
+        for lane, rows in groups.items():
+            self._begin(lane, rows)
 
-    def _fits(self, rows: Sequence[Row]) -> bool:
-        """Whether these can run to their longest. One row alone always fits: the API saw to it."""
-        widest = max(row.total for row in rows)
-        return len(rows) <= self._base.max_rows and len(rows) * widest <= self._base.room
+    def _begin(self, lane: Lane, rows: list[Row]) -> None:
+        if not lane.rows:
+            # A lane that rested gets no credit for it: the others would stand still meanwhile.
+            others = [other.spent for other in self._lanes() if other.rows]
+            lane.spent = max(lane.spent, min(others, default=0.0))
+        lane.read(rows)
 
-    def _join(self, prefill: _Prefill) -> None:
-        self._settle([(self._cache, self._rows), (prefill.cache, prefill.rows)])
+    def _lane_of(self, row: Row) -> Lane:
+        return self._mixed if row.adapter is None else self._alone.get(row.adapter, self._mixed)
 
-    # 3. Tokens
+    def _fit(self, groups: dict[Lane, list[Row]]) -> bool:
+        """Whether these and all that run can run to their longest. One row alone always can: the
+        API saw to it."""
+        tokens = sum(tokens_of([*lane.rows, *groups.get(lane, [])]) for lane in self._lanes())
+        return tokens <= self._base.room
 
-    def _decode(self) -> None:
-        if any(row.ended or row.cancelled for row in self._rows):
-            for row in self._rows:
-                if row.cancelled:
-                    row.end("cancelled")
-            self._settle([(self._cache, self._rows)])
-        if not self._rows or self._cache is None:
-            return
-        rows = self._rows
-        positions = torch.tensor([[row.cached] for row in rows], device=self._base.device)
-        logits = self._forward(
-            rows,
-            [[row.last] for row in rows],
-            positions,
-            self._cache,
-            mask=_padding(positions, rows),
-        )
-        self._give_out(rows, logits)
-
-    def _settle(self, groups: Sequence[tuple[Cache | None, list[Row]]]) -> None:
-        """Make one batch of the rows of ``groups`` that have not ended."""
-        everyone = [row for _, rows in groups for row in rows]
-        self._rows = [row for row in everyone if not row.ended]
-        if not self._rows:
-            self._cache = None
-            return
-        filled = [(cache, rows) for cache, rows in groups if cache is not None and rows]
-        if len(filled) == 1 and self._rows == everyone:
-            self._cache = filled[0][0]
-            return
-        parts = [
-            Part(cache, [index for index, row in enumerate(rows) if not row.ended])
-            for cache, rows in filled
-        ]
-        self._cache = assemble(parts, max(row.cached for row in self._rows))
-
-    def _forward(
-        self,
-        rows: Sequence[Row],
-        ids: list[list[int]],
-        positions: torch.Tensor,
-        cache: Cache,
-        *,
-        mask: torch.Tensor | None,
-    ) -> torch.Tensor:
-        """Logits [rows, vocabulary] after the last of each row's ``ids``."""
-        self.bank.select([row.adapter for row in rows])
-        output = self._base.model(
-            input_ids=torch.tensor(ids, device=self._base.device),
-            position_ids=positions,
-            attention_mask=mask,
-            past_key_values=cache,
-            use_cache=True,
-            logits_to_keep=1,
-        )
-        return output.logits[:, -1]
-
-    @staticmethod
-    def _give_out(rows: Sequence[Row], logits: torch.Tensor) -> None:
-        for row, token in zip(rows, next_tokens(logits, [r.sampler for r in rows]), strict=True):
-            row.take(token)
-
-    # 4. Ends
-
-    def _fail(self, error: Exception) -> None:
-        rows = self._rows + (self._prefill.rows if self._prefill else [])
-        self._rows, self._cache, self._prefill = [], None, None
-        for row in rows:
-            row.end("error", f"{type(error).__name__}: {error}"[:500])
+    # 3. Ends
 
     def _remove_retired(self) -> None:
         if not self._retired:
             return
-        running = [*self._rows, *self._waiting, *(self._prefill.rows if self._prefill else [])]
-        for adapter in self._retired - {row.adapter for row in running}:
-            self._retired.discard(adapter)
-            self.bank.remove(adapter)
-
-
-def _padding(positions: torch.Tensor, rows: Sequence[Row]) -> torch.Tensor | None:
-    """[rows, tokens]: 1 where a row has a token, with the one being fed; None without padding."""
-    lengths = {row.cached for row in rows}
-    if len(lengths) == 1:
-        return None
-    widest = max(lengths)
-    places = torch.arange(widest + 1, device=positions.device)
-    return (places >= widest - positions).long()
+        running = [*self._waiting, *(row for lane in self._lanes() for row in lane.rows)]
+        for number in self._retired - {row.adapter for row in running}:
+            self._retired.discard(number)
+            if number in self._alone:
+                self._alone = {key: lane for key, lane in self._alone.items() if key != number}
+            else:
+                self._bank.remove(number)
+            trim()

@@ -30,7 +30,8 @@ from torch import nn
 WEIGHTS = "adapter_model.safetensors"
 CONFIG = "adapter_config.json"
 _KEY = re.compile(r"base_model\.model\.(?P<module>.+)\.lora_(?P<side>[AB])\.weight")
-_CHANGED_BASE = ("pissa", "olora", "corda", "loftq")
+CHANGED_BASE = ("pissa", "olora", "corda", "loftq")
+"""Starts of LoRA that are taken out of the base's weights, in training and when PEFT loads them."""
 
 
 class AdapterError(Exception):
@@ -40,6 +41,14 @@ class AdapterError(Exception):
         super().__init__(key, params)
         self.key = f"engine.errors.{key}"
         self.params = params
+
+
+class UnmixableError(AdapterError):
+    """An adapter that is more than ``x @ A.T @ B.T`` beside linear layers; ``kind`` is what."""
+
+    def __init__(self, folder: Path, kind: str) -> None:
+        super().__init__("adapter_kind", folder=str(folder), kind=kind)
+        self.kind = kind
 
 
 @dataclass(frozen=True)
@@ -54,9 +63,13 @@ def read_adapter(folder: Path, model: nn.Module) -> AdapterWeights:
     """Read and check an adapter for ``model``; its tensors get the model's device and dtype.
 
     Raises:
-        AdapterError: it is missing, broken, of another base, or of a kind that can't be mixed.
+        UnmixableError: it is of a kind that can't be mixed.
+        AdapterError: it is missing, broken, or of another base.
     """
-    config = _read_config(folder)
+    config = read_config(folder)
+    kind = _unmixable(config)
+    if kind:
+        raise UnmixableError(folder, kind)
     try:
         content = (folder / WEIGHTS).read_bytes()
         tensors = load_safetensors(content)
@@ -64,6 +77,7 @@ def read_adapter(folder: Path, model: nn.Module) -> AdapterWeights:
         raise AdapterError("adapter_missing", folder=str(folder)) from error
     except (OSError, SafetensorError) as error:
         raise AdapterError("adapter_broken", folder=str(folder), reason=str(error)) from error
+    check_finite(folder, tensors)
     pairs = _pairs(folder, tensors)
     linears = {name: part for name, part in model.named_modules() if isinstance(part, nn.Linear)}
     parameter = next(model.parameters())
@@ -76,7 +90,12 @@ def read_adapter(folder: Path, model: nn.Module) -> AdapterWeights:
     return AdapterWeights(hashlib.sha256(content).hexdigest()[:12], modules)
 
 
-def _read_config(folder: Path) -> dict[str, Any]:
+def read_config(folder: Path) -> dict[str, Any]:
+    """The adapter's own description.
+
+    Raises:
+        AdapterError: there is none, or it can't be read.
+    """
     try:
         config = json.loads((folder / CONFIG).read_text(encoding="utf-8"))
     except FileNotFoundError as error:
@@ -85,9 +104,6 @@ def _read_config(folder: Path) -> dict[str, Any]:
         raise AdapterError("adapter_broken", folder=str(folder), reason=str(error)) from error
     if not isinstance(config, dict):
         raise AdapterError("adapter_broken", folder=str(folder), reason=CONFIG)
-    kind = _unmixable(config)
-    if kind:
-        raise AdapterError("adapter_kind", folder=str(folder), kind=kind)
     return config
 
 
@@ -110,9 +126,19 @@ def _unmixable(config: Mapping[str, Any]) -> str | None:
     if config.get("bias", "none") != "none":
         return "bias"
     start = config.get("init_lora_weights")
-    if isinstance(start, str) and start.lower().startswith(_CHANGED_BASE):
+    if isinstance(start, str) and start.lower().startswith(CHANGED_BASE):
         return start
     return None
+
+
+def check_finite(folder: Path, tensors: Mapping[str, torch.Tensor]) -> None:
+    """
+    Raises:
+        AdapterError: a tensor has something in it that is not a number.
+    """
+    for tensor in tensors.values():
+        if tensor.is_floating_point() and not bool(torch.isfinite(tensor).all()):
+            raise AdapterError("adapter_not_finite", folder=str(folder))
 
 
 def _pairs(
@@ -122,9 +148,7 @@ def _pairs(
     for key, tensor in tensors.items():
         match = _KEY.fullmatch(key)
         if match is None:
-            raise AdapterError("adapter_kind", folder=str(folder), kind=key)
-        if not bool(torch.isfinite(tensor).all()):
-            raise AdapterError("adapter_not_finite", folder=str(folder))
+            raise UnmixableError(folder, key)
         sides.setdefault(match["module"], {})[match["side"]] = tensor
     lone = [name for name, found in sides.items() if len(found) < 2]
     if lone or not sides:
@@ -169,13 +193,18 @@ class AdapterBank:
 
     def add(self, weights: AdapterWeights) -> int:
         """Attach an adapter. The number that comes back names it and is never used again."""
-        number, self._next = self._next, self._next + 1
+        number = self.reserve()
         self._targets[number] = tuple(weights.modules)
         for name, pair in weights.modules.items():
             if name not in self._layers:
                 self._layers[name] = _LoraLayer(self._modules[name])
             self._layers[name].put(number, pair)
         self._selected = None
+        return number
+
+    def reserve(self) -> int:
+        """A number that names no adapter of the bank."""
+        number, self._next = self._next, self._next + 1
         return number
 
     def remove(self, number: int) -> None:

@@ -5,8 +5,11 @@ Knows nothing about adapters, batches or HTTP.
 
 from __future__ import annotations
 
+import ctypes
 import os
+import sys
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from pickle import UnpicklingError
@@ -16,11 +19,13 @@ import psutil
 import torch
 from safetensors import SafetensorError
 from torch import nn
-from transformers import AutoModelForCausalLM, AutoTokenizer
+from transformers import AutoConfig, AutoModelForCausalLM, AutoTokenizer, BitsAndBytesConfig
 from transformers.cache_utils import Cache, DynamicCache
+from transformers.utils import is_bitsandbytes_available
 
 from backend.library.weights import weight_files
 from backend.workers.engine_cache import new_cache
+from backend.workers.engine_linear import pack, shared_copy
 
 MAX_ROWS = 8
 """Rows in one batch; more requests wait."""
@@ -28,7 +33,15 @@ CACHE_SHARE = 0.5
 """Part of the memory that is free after loading which keys and values may take."""
 _PICKLE_ERRORS = (UnpicklingError, EOFError)
 """What a damaged or hostile pickle ends in, beside the others."""
-_LOAD_ERRORS = (OSError, ValueError, LookupError, RuntimeError, SafetensorError, *_PICKLE_ERRORS)
+_LOAD_ERRORS = (
+    OSError,
+    ValueError,
+    LookupError,
+    RuntimeError,
+    ImportError,
+    SafetensorError,
+    *_PICKLE_ERRORS,
+)
 _PLAIN_LAYERS = {"full_attention", "sliding_attention", "chunked_attention"}
 
 
@@ -52,10 +65,12 @@ class Base:
         chunk: Prompt tokens in one forward pass, so that a long prompt can be stopped and running
             rows go on in between.
         make_cache: An empty cache of the kind the model needs.
+        blank: The model's modules without adapters, around the same weights.
     """
 
     path: Path
     model: nn.Module
+    blank: nn.Module
     device: torch.device
     dtype: torch.dtype
     context: int
@@ -78,19 +93,22 @@ class Base:
             raise _broken(self.path, error) from error
 
 
-def load_base(path: Path) -> Base:
+def load_base(path: Path, *, bits: int | None = None) -> Base:
     """Load the model in ``path``.
 
     bfloat16 and float16 weights run in float32 on a CPU, where half precision is slower and rounds
     differently for each batch size; elsewhere they run as they were saved.
 
+    Args:
+        bits: 4 or 8 to quantise the weights by bitsandbytes while they are read.
+
     Raises:
-        BaseError: the folder holds no model that can be loaded.
+        BaseError: the folder holds no model that can be loaded, or it can't be quantised here.
     """
     if not (path / "config.json").is_file():
         raise BaseError("base_missing", folder=str(path))
     device = _device()
-    model = _load_weights(path, device)
+    model = _load_weights(path, device, _quantization(path, device, bits))
     config = model.config.get_text_config(decoder=True)
     plain = set(getattr(config, "layer_types", None) or ["full_attention"]) <= _PLAIN_LAYERS
     context = int(getattr(config, "max_position_embeddings", None) or 4096)
@@ -98,6 +116,7 @@ def load_base(path: Path) -> Base:
     return Base(
         path=path,
         model=model,
+        blank=shared_copy(model),
         device=device,
         dtype=model.dtype,
         context=min(context, room),
@@ -108,7 +127,36 @@ def load_base(path: Path) -> Base:
     )
 
 
-def _load_weights(path: Path, device: torch.device) -> Any:
+def _quantization(path: Path, device: torch.device, bits: int | None) -> dict[str, Any]:
+    """What ``from_pretrained`` needs to quantise: as LLaMA-Factory does by default (NF4 with
+    quantised constants; its ``model_utils/quantization.py``), so that a QLoRA adapter meets the
+    base that it was trained on."""
+    if bits is None:
+        return {}
+    if device.type == "mps":
+        raise BaseError("bits_device", model=path.name, bits=bits)
+    if not is_bitsandbytes_available():
+        raise BaseError("bits_missing", model=path.name, bits=bits)
+    if bits == 8:
+        config = BitsAndBytesConfig(load_in_8bit=True)
+    else:
+        config = BitsAndBytesConfig(
+            load_in_4bit=True,
+            bnb_4bit_quant_type="nf4",
+            bnb_4bit_use_double_quant=True,
+            bnb_4bit_compute_dtype=_saved_dtype(path) if device.type == "cuda" else torch.float32,
+        )
+    return {"quantization_config": config, "device_map": {"": device}}
+
+
+def _saved_dtype(path: Path) -> torch.dtype:
+    """The numbers that the weights were saved in; float16 where none are named."""
+    config = AutoConfig.from_pretrained(path, local_files_only=True, trust_remote_code=False)
+    saved = getattr(config, "dtype", None)
+    return saved if isinstance(saved, torch.dtype) else torch.float16
+
+
+def _load_weights(path: Path, device: torch.device, quantization: dict[str, Any]) -> Any:
     dtype: Any = torch.float32 if device.type == "cpu" else "auto"
     try:
         model, report = AutoModelForCausalLM.from_pretrained(
@@ -120,12 +168,17 @@ def _load_weights(path: Path, device: torch.device) -> Any:
             # person has agreed to them, and transformers reads them without running their code.
             use_safetensors=True if weight_files(path) else None,
             output_loading_info=True,
+            **quantization,
         )
         missing = sorted(report["missing_keys"])
         if missing:
             # transformers would go on with random numbers in their place.
             raise BaseError("base_incomplete", model=path.name, tensor=missing[0])
-        return model.to(device).eval().requires_grad_(False)
+        # Quantised weights are where they belong, and refuse to be moved.
+        model = (model if quantization else model.to(device)).eval().requires_grad_(False)
+        pack(model)
+        trim()
+        return model
     except _LOAD_ERRORS as error:
         if "out of memory" in str(error).lower():
             raise BaseError("base_memory", model=path.name) from error
@@ -157,9 +210,18 @@ def _room(config: Any, dtype: torch.dtype, device: torch.device) -> int:
     return max(int(free * CACHE_SHARE) // token, 512)
 
 
+def trim() -> None:
+    """Give the system back what was freed. The C library keeps it: 60 MB for three adapters."""
+    if sys.platform == "linux":
+        with suppress(AttributeError):  # musl gives back by itself and has no such function.
+            ctypes.CDLL(None).malloc_trim(0)
+
+
 def memory() -> dict[str, int]:
     """Bytes that this process holds: resident, and on the accelerator where there is one."""
     held = {"resident": psutil.Process(os.getpid()).memory_info().rss}
     if torch.cuda.is_available():
         held["device"] = torch.cuda.memory_reserved()
+    elif torch.backends.mps.is_available():
+        held["device"] = torch.mps.driver_allocated_memory()
     return held

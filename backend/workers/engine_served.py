@@ -16,8 +16,14 @@ from typing import Any
 
 from backend.workers.chat_templates import UnknownTemplateError
 from backend.workers.engine_batch import BatchLoop, FullError
-from backend.workers.engine_lora import AdapterError, AdapterWeights, read_adapter
+from backend.workers.engine_lora import (
+    AdapterError,
+    AdapterWeights,
+    UnmixableError,
+    read_adapter,
+)
 from backend.workers.engine_model import Base, BaseError
+from backend.workers.engine_peft import PeftAdapter, load_with_peft
 from backend.workers.engine_protocol import Answer, ApiError, ChatRequest
 from backend.workers.engine_row import End, Row, Token
 from backend.workers.engine_sampling import Sampler
@@ -33,6 +39,7 @@ class Served:
     Attributes:
         fingerprint: First 12 hex digits of the SHA-256 of the adapter's weights as they were read;
             "base" for the base. Every reply carries it, so that a column can prove who it is.
+        alone: What keeps the adapter out of the mixed batch, in PEFT's words; None where it mixes.
     """
 
     id: str
@@ -43,6 +50,7 @@ class Served:
     encoder: PromptEncoder
     context: int
     created: int
+    alone: str | None = None
 
     def card(self) -> dict[str, Any]:
         """The model as ``GET /v1/models`` lists it."""
@@ -55,6 +63,8 @@ class Served:
             "template": self.template,
             "hash": self.fingerprint,
             "max_model_len": self.context,
+            "mixed": self.alone is None,
+            "reason": self.alone,
         }
 
 
@@ -68,6 +78,8 @@ class ServedModels:
         self._encoders: dict[str, PromptEncoder] = {}
         # One thread: a tokenizer must not be used by two at once.
         self._worker = ThreadPoolExecutor(max_workers=1)
+        # Another one, so that questions go on while an adapter is read, which may take seconds.
+        self._reader = ThreadPoolExecutor(max_workers=1)
 
     def all(self) -> Sequence[Served]:
         return list(self._served.values())
@@ -100,16 +112,14 @@ class ServedModels:
         """
         try:
             encoder = await self._in_worker(self._encoder, template)
-            weights = await self._in_worker(self._read, adapter) if adapter else None
+            weights = await self._in_reader(self._read, adapter) if adapter else None
         except (AdapterError, BaseError) as error:
             raise _refusal(error.key, error.params) from error
         except UnknownTemplateError as error:
             raise _refusal("engine.errors.template_unknown", {"template": template}) from error
         number = None
         if weights is not None:
-            number = await asyncio.wrap_future(
-                self._loop.call(lambda: self._loop.bank.add(weights))
-            )
+            number = await asyncio.wrap_future(self._loop.call(lambda: self._loop.attach(weights)))
         old = self._served.get(name)
         self._served[name] = Served(
             id=name,
@@ -120,6 +130,7 @@ class ServedModels:
             encoder=encoder,
             context=self._base.context,
             created=int(time.time()),
+            alone=weights.kind if isinstance(weights, PeftAdapter) else None,
         )
         await self._retire(old)
         return self._served[name]
@@ -181,8 +192,11 @@ class ServedModels:
             self._encoders[template] = PromptEncoder(self._base.tokenizer(), template)
         return self._encoders[template]
 
-    def _read(self, folder: str) -> AdapterWeights:
-        return read_adapter(Path(folder), self._base.model)
+    def _read(self, folder: str) -> AdapterWeights | PeftAdapter:
+        try:
+            return read_adapter(Path(folder), self._base.blank)
+        except UnmixableError as error:
+            return load_with_peft(Path(folder), error.kind, self._base.blank)
 
     async def _retire(self, old: Served | None) -> None:
         if old is not None and old.adapter is not None:
@@ -192,6 +206,10 @@ class ServedModels:
     async def _in_worker(self, function: Any, *arguments: Any) -> Any:
         loop = asyncio.get_running_loop()
         return await loop.run_in_executor(self._worker, function, *arguments)
+
+    async def _in_reader(self, function: Any, *arguments: Any) -> Any:
+        loop = asyncio.get_running_loop()
+        return await loop.run_in_executor(self._reader, function, *arguments)
 
 
 class Generation:

@@ -30,14 +30,20 @@ def bad_adapters(folder: Path, base: Path) -> dict[str, Path]:
         save_file(tensors, weights)
     made["dora"] = make_adapter(folder / "dora", base, seed=5, use_dora=True)
     made["prompt_tuning"] = make_adapter(folder / "pt", base, seed=5, peft_type="PROMPT_TUNING")
-    made["other_base"] = other_base(folder, base)
+    made["other_base"] = other_base(folder / "other_base", base)
+    made["dora_other_base"] = other_base(folder / "dora_other_base", base, use_dora=True)
+    made["dora_truncated"] = make_adapter(folder / "dora_truncated", base, seed=5, use_dora=True)
+    weights = made["dora_truncated"] / "adapter_model.safetensors"
+    weights.write_bytes(weights.read_bytes()[:-1000])
+    made["no_folder"] = folder / "a_file"
+    made["no_folder"].write_text("not a folder")
     made["missing"] = folder / "nowhere"
     return made
 
 
-def other_base(folder: Path, base: Path) -> Path:
+def other_base(folder: Path, base: Path, **config: object) -> Path:
     """An adapter whose matrices have another width."""
-    path = make_adapter(folder / "other_base", base, seed=5)
+    path = make_adapter(folder, base, seed=5, **config)
     weights = path / "adapter_model.safetensors"
     tensors = {name: np.tile(tensor, (1, 2)) for name, tensor in load_file(weights).items()}
     save_file(tensors, weights)

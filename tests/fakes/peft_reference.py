@@ -4,7 +4,10 @@ Run as ``python -m tests.fakes.peft_reference ORDER ANSWERS`` in a process of it
 imports torch, peft and llamafactory. ``ORDER`` is a JSON file:
 
     {"base": folder, "adapters": {column: folder or null}, "conversations": {name: messages},
-     "template": name, "max_tokens": n, "template_cases": [messages, …]}
+     "template": name, "max_tokens": n, "template_cases": [messages, …],
+     "make": {folder: {"kind": PEFT's class, …its options}}}
+
+``make`` may be left out; its adapters are made first (``make_adapters``).
 
 ``ANSWERS`` gets, for each column and conversation, the greedy tokens and their text; the prompts'
 token ids; and the templates (all that LLaMA-Factory has) whose light twin differs.
@@ -18,9 +21,9 @@ from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
+import peft
 import torch
 from llamafactory.data.template import TEMPLATES, get_template_and_fix_tokenizer
-from peft import PeftModel
 from transformers import AutoModelForCausalLM, AutoTokenizer
 
 from backend.workers.engine_text import PromptEncoder
@@ -30,11 +33,29 @@ Messages = list[dict[str, str]]
 
 def main(order_path: str, answers_path: str) -> None:
     order = json.loads(Path(order_path).read_text(encoding="utf-8"))
+    make_adapters(order["base"], order.get("make", {}))
+    cases = order["template_cases"]
     answers = {
-        "different_templates": different_templates(order["base"], order["template_cases"]),
+        "different_templates": different_templates(order["base"], cases) if cases else [],
         **all_answers(order),
     }
     Path(answers_path).write_text(json.dumps(answers), encoding="utf-8")
+
+
+def make_adapters(base: str, wanted: dict[str, dict[str, Any]]) -> None:
+    """Adapters of any kind that PEFT has, with large random weights, so that each says something
+    else. What they say means nothing."""
+    for seed, (folder, described) in enumerate(wanted.items()):
+        torch.manual_seed(seed)
+        options = {key: value for key, value in described.items() if key != "kind"}
+        config = getattr(peft, described["kind"])(task_type="CAUSAL_LM", **options)
+        model = AutoModelForCausalLM.from_pretrained(base, dtype=torch.float32)
+        changed = peft.get_peft_model(model, config)
+        with torch.no_grad():
+            for parameter in changed.parameters():
+                if parameter.requires_grad:
+                    parameter += torch.randn_like(parameter) * 0.15
+        changed.save_pretrained(folder)
 
 
 def real_template(tokenizer: Any, name: str) -> Any:
@@ -97,7 +118,7 @@ def all_answers(order: dict[str, Any]) -> dict[str, Any]:
     for column, adapter in order["adapters"].items():
         model = AutoModelForCausalLM.from_pretrained(order["base"], dtype=torch.float32)
         if adapter is not None:
-            model = PeftModel.from_pretrained(model, adapter)
+            model = peft.PeftModel.from_pretrained(model, adapter)
         columns[column] = {
             name: one_answer(model.eval(), tokenizer, prompt, stops, order["max_tokens"])
             for name, prompt in prompts.items()

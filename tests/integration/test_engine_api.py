@@ -11,7 +11,7 @@ import httpx
 import openai
 import pytest
 
-from backend.chat.engines import Column, Done, Engine, Settings, ask
+from backend.chat.engines import Column, Done, Engine, Reply, Settings, ask
 from tests.fakes.tiny_columns import contents, eventually, question, replies
 
 pytestmark = pytest.mark.integration
@@ -104,6 +104,43 @@ def test_a_body_that_is_no_request_is_refused(engine: Engine, body: bytes) -> No
     answer = httpx.post(url, content=body, headers=dict(target.headers), trust_env=False)
     assert answer.status_code == 400
     assert answer.json()["error"]["type"] == "invalid_request_error"
+
+
+def test_a_message_of_100_000_characters_is_refused_and_the_others_answer(
+    engine: Engine, columns: list[Column]
+) -> None:
+    for text in ("发" * 100_000, "fever " * 20_000, "</think>" * 12_500):
+        settings = Settings.greedy(max_tokens=3)
+        conversations = {
+            column.key: question(text if column.key == "base" else "Why?") for column in columns
+        }
+        gathered = {column.key: Reply(column.key) for column in columns}
+        for event in ask(engine, columns, conversations, settings):
+            gathered[event.column].take(event)
+        refused = gathered.pop("base").error
+        assert refused is not None
+        assert refused.key == "engine.errors.context"
+        assert all(reply.error is None and reply.tokens for reply in gathered.values())
+
+
+@pytest.mark.parametrize("text", ["\x00\x1b[31m\x07\x7f\r\n", "\u202e\ufdd0\ufdd1\ufeff\u200b"])
+def test_control_characters_are_a_question_like_any_other(
+    engine: Engine, columns: list[Column], text: str
+) -> None:
+    """They reach the model as they are, and the engine answers."""
+    prompt = engine.prompt("base", question(text))["text"]
+    assert prompt == f"<｜begin▁of▁sentence｜><｜User｜>{text}<｜Assistant｜>"
+    assert contents(engine, columns, question(text), Settings.greedy(max_tokens=3))
+
+
+def test_half_a_surrogate_pair_is_no_crash(engine: Engine) -> None:
+    target = engine.target("base")
+    body = (
+        b'{"model": "base", "max_tokens": 2, "messages": [{"role": "user", "content": "\\ud800"}]}'
+    )
+    url = f"{target.url}/chat/completions"
+    answer = httpx.post(url, content=body, headers=dict(target.headers), trust_env=False)
+    assert answer.status_code in (200, 400)
 
 
 def test_an_answer_ends_where_the_context_ends(engine: Engine, columns: list[Column]) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+import time
 from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any
@@ -13,6 +14,7 @@ import torch
 from backend.workers import engine_batch
 from backend.workers.engine_batch import BatchLoop, FullError
 from backend.workers.engine_model import Base, load_base
+from backend.workers.engine_peft import PeftAdapter
 from backend.workers.engine_protocol import SamplingSettings
 from backend.workers.engine_row import End, Row, Token
 from backend.workers.engine_sampling import Sampler
@@ -157,3 +159,66 @@ def test_limits_come_from_the_model_and_the_memory(base: Base) -> None:
     assert base.room > base.context
     assert base.max_rows > 1
     assert (base.dtype, base.device.type) == (torch.float32, "cpu")
+
+
+class Slow(torch.nn.Module):
+    """A model that takes its time for each forward pass."""
+
+    def __init__(self, model: torch.nn.Module, seconds: float) -> None:
+        super().__init__()
+        self.inner, self._seconds = model, seconds
+
+    def forward(self, **inputs: Any) -> Any:
+        time.sleep(self._seconds)
+        return self.inner(**inputs)
+
+
+def test_a_slow_column_does_not_hold_up_the_others(base: Base) -> None:
+    """Turns are shared by time, not by tokens: a model that takes longer for each token than the
+    others for ten gets its share, and so do they."""
+    loop = running(base)
+    slow = PeftAdapter("", "use_dora", Slow(base.blank, 0.3))
+    number = loop.call(lambda: loop.attach(slow)).result(10)
+    late, quick = Heard(PROMPTS[0], longest=60), Heard(PROMPTS[0], longest=40)
+    late.row.adapter = number
+    loop.submit(late.row)
+    wait_until(lambda: len(late.tokens) > 1, 60)
+    loop.submit(quick.row)
+    begun = len(late.tokens)
+    assert quick.wait() == "length"
+    assert len(late.tokens) - begun < 20, "the quick one waited for each of the slow one's tokens"
+    after = len(late.tokens)
+    wait_until(lambda: len(late.tokens) > after, 60)
+    late.row.cancelled = True
+    assert late.wait() == "cancelled"
+    assert quick.tokens[:12] == answers(loop)[0]
+
+
+def test_a_row_that_waits_for_memory_is_not_overtaken_for_ever(base: Base) -> None:
+    """Small questions to another column would take the room as often as it got free."""
+    loop = running(replace(base, room=800))
+    number = loop.call(lambda: loop.attach(PeftAdapter("", "OFT", Slow(base.blank, 0)))).result(10)
+    first = Heard([1, 2, 3], longest=500)
+    large = Heard([1, 2, 3, 4], longest=600)
+    small = [Heard([1, 2], longest=10) for _ in range(3)]
+    for one in small:
+        one.row.adapter = number
+    loop.submit(first.row)
+    wait_until(lambda: bool(first.tokens), 60)
+    for one in (large, *small):
+        loop.submit(one.row)
+    assert large.wait() == "length"
+    assert [one.wait() for one in small] == ["length"] * 3
+    assert first.end is not None
+
+
+def test_an_adapter_of_its_own_lane_goes_when_its_last_answer_ends(base: Base) -> None:
+    loop = running(base)
+    number = loop.call(lambda: loop.attach(PeftAdapter("", "OFT", base.blank))).result(10)
+    heard = Heard(PROMPTS[0], longest=100)
+    heard.row.adapter = number
+    loop.submit(heard.row)
+    wait_until(lambda: bool(heard.tokens), 60)
+    loop.call(lambda: loop.retire(number)).result(10)
+    assert heard.wait() == "length"
+    wait_until(lambda: number not in loop._alone, 60)

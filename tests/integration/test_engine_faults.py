@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib.util
 import json
 import os
 import pickle
@@ -14,6 +15,7 @@ from pathlib import Path
 
 import psutil
 import pytest
+import torch
 from safetensors.numpy import load_file, save_file
 
 from backend.chat.engine_process import EngineProcess
@@ -118,7 +120,10 @@ def test_adapters_that_can_not_be_used_are_said_and_the_others_answer(
             "half": "adapter_broken",
             "diverged": "adapter_not_finite",
             "other_base": "adapter_other_base",
-            "dora": "adapter_kind",
+            "dora": "adapter_broken",
+            "dora_other_base": "adapter_other_base",
+            "dora_truncated": "adapter_broken",
+            "no_folder": "adapter_missing",
             "prompt_tuning": "adapter_kind",
             "untaught": "template_unknown",
         }
@@ -236,6 +241,26 @@ def test_a_base_that_can_not_be_loaded_is_known_by_its_fault(tmp_path: Path, fau
     with pytest.raises(BaseError) as caught:
         load_base(broken_base(tmp_path, fault))
     assert caught.value.key == f"engine.errors.{FAULTS[fault]}"
+
+
+def test_a_quantised_base_needs_bitsandbytes_and_says_so(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, workspace: Workspace
+) -> None:
+    model = make_tiny_model(tmp_path / "model", ["a quantised model"] * 5)
+    monkeypatch.setattr(torch.backends.mps, "is_available", lambda: True)
+    with pytest.raises(BaseError) as caught:
+        load_base(model, bits=4)
+    assert caught.value.key == "engine.errors.bits_device"
+    if importlib.util.find_spec("bitsandbytes"):
+        pytest.skip("bitsandbytes is installed")
+    process = EngineProcess.start(model, log=workspace.cache / "engine.log", bits=8)
+    try:
+        with pytest.raises(EngineError) as refused:
+            process.wait_listening(lambda state: None)
+    finally:
+        process.end()
+    assert refused.value.key == "engine.errors.bits_missing"
+    assert "bitsandbytes" in refused.value.sentence("zh")
 
 
 @pytest.mark.parametrize("fault", ["truncated", "incomplete"])

@@ -18,7 +18,17 @@ from backend.data.recipe import PrepareSettings
 from backend.training.curves import series_of
 from backend.training.runs import RunState, find_run
 from backend.workspace import Workspace
-from benchmarks import data_lengths, data_pages, data_rows, downloads
+from benchmarks import (
+    chat_columns,
+    chat_memory,
+    chat_overhead,
+    chat_switch,
+    data_lengths,
+    data_pages,
+    data_rows,
+    downloads,
+)
+from benchmarks.chat_programs import Answered
 from benchmarks.common import Result, at_most, at_most_times, broken, shown_beside, table
 from benchmarks.data_processes import Spent, in_turns, ratio, timed, weighed
 from benchmarks.run_all import Measure, benchmarks, main, run, write
@@ -221,11 +231,66 @@ def test_a_small_disk_gets_a_smaller_file_and_says_so(
     assert data_pages.size_for(workspace) == 1_000_000_000
 
 
+def test_columns_at_once_are_compared_round_by_round() -> None:
+    def took(seconds: float) -> Answered:
+        return Answered(seconds, None, [])
+
+    rounds = [(took(ours), took(alone), took(8)) for ours, alone in ((3, 10), (4, 10), (50, 100))]
+    ours, mixed = chat_columns.compared(rounds)
+    assert (ours.value, ours.baseline, ours.ratio, ours.holds) == (4, 10, 0.4, True)
+    assert (mixed.ratio, mixed.goal) == (0.8, "")
+    assert not chat_columns.compared([(took(4.1), took(10), took(8))])[0].holds
+
+
+def test_an_answer_with_another_token_breaks_the_promise() -> None:
+    said, same = Answered(1, 1, [["w5", "w6"], ["w7"]]), Answered(2, 2, [["w5", "w6"], ["w7"]])
+    other = Answered(2, 2, [["w5", "w6"], ["w8"]])
+    assert chat_columns.same_tokens(chat_columns.different(said, same)).holds
+    assert not chat_columns.same_tokens(chat_columns.different(said, other)).holds
+    with pytest.raises(RuntimeError, match="say the same"):
+        chat_columns.different(said, Answered(1, 1, [["w5"], ["w5"]]))
+
+
+def test_the_api_may_cost_a_tenth() -> None:
+    assert chat_overhead.against_generate("first", [(1.1, 1), (9, 1), (1, 1)]).holds
+    assert not chat_overhead.against_generate("first", [(1.2, 1), (9, 1), (1, 1)]).holds
+
+
+def test_memory_of_columns_is_taken_at_its_peak(tmp_path: Path) -> None:
+    levels = iter([1, 5])
+    assert chat_memory.peak_of(lambda: next(levels, 2), lambda: time.sleep(0.1)) == 5
+    config = {
+        "hidden_size": 64,
+        "num_attention_heads": 4,
+        "num_key_value_heads": 2,
+        "num_hidden_layers": 3,
+    }
+    (tmp_path / "config.json").write_text(json.dumps(config))
+    # Keys and values of three layers, two heads of 16 numbers of four bytes.
+    assert chat_memory.cache(tmp_path, 10) == 10 * 2 * 3 * 2 * 16 * 4
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(900)
+def test_the_chat_benchmarks_run_with_a_tiny_model() -> None:
+    """The engine says what plain PEFT says, and each measures what it promises to."""
+    measured = [
+        *chat_columns.measure("tiny", 8),
+        *chat_overhead.measure("tiny", 8),
+        *chat_switch.measure("tiny"),
+        *chat_memory.measure(("tiny", "tiny"), 8),
+    ]
+    assert all(result.value > 0 for result in measured if result.unit != "answers")
+    assert [result.value for result in measured if result.unit == "answers"] == [0, 0]
+
+
 def test_every_benchmark_is_found_and_an_unknown_one_refused() -> None:
+    chat = {"chat_columns", "chat_memory", "chat_overhead", "chat_switch"}
     data = {"data_checks", "data_convert", "data_lengths", "data_pages"}
     watching = {"chart_latency", "refresh_cost", "watching_cpu"}
-    assert {"downloads", "quick_demo", "startup", *data, *watching} <= set(benchmarks())
+    assert {"downloads", "quick_demo", "startup", *chat, *data, *watching} <= set(benchmarks())
     assert not {"data_by_page", "data_processes", "data_rows"} & set(benchmarks())
     helpers = {"bare_download", "common", "fetching", "run_all", "servers", "trainings"}
-    assert not {*helpers, "training_logs", "watched_run"} & set(benchmarks())
+    helpers |= {"chat_bare", "chat_model", "chat_programs", "training_logs", "watched_run"}
+    assert not helpers & set(benchmarks())
     assert main(["no-such"]) == 2
