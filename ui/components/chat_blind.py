@@ -204,7 +204,7 @@ class BlindPanel:
         columns = self._bench.contestants()
         if len(columns) < 2:
             raise EngineError("chat.blind.errors.one_column")
-        asked = [Question(question.strip())]
+        asked = [Question((question or "").strip())]
         sheet = make_sheet(self._workspace, asked, columns, settings, single=True)
         open_ballot(self._workspace, sheet)
         self._asking.start(sheet, self._bench.target)

@@ -148,7 +148,7 @@ class ChatElsewhere:
         """Ask the server what it has; a key that was typed is tried and not kept yet."""
         at = checked_address(address)
         remotes = self._room.loader.remotes
-        names = remotes.list_models(at, key.strip() or None)
+        names = remotes.list_models(at, (key or "").strip() or None)
         host = urlsplit(at).netloc
         way = "plain" if at.startswith("http:") else "safe"
         return [

@@ -66,7 +66,7 @@ class PromptPanel:
         update = choices_now(choices, sent=key, kept=chosen)
         if chosen is None:
             return [update, _empty(language)]
-        prompt = self._bench.prompt(chosen, typed.strip(), system)
+        prompt = self._bench.prompt(chosen, (typed or "").strip(), system)
         if prompt is None:
             words = text(language, "chat.prompt.unknown", name=columns[chosen].label)
             return [update, element("p", words, cls="mt-notice")]

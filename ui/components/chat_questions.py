@@ -200,7 +200,7 @@ class QuestionsPanel:
         question: str,
         reference: str,
     ) -> list[Any]:
-        own = add_own_question(self._workspace, question, reference)
+        own = add_own_question(self._workspace, question or "", reference or "")
         if source != "own":
             return [gr.skip(), ""]
         start = _row(first)
