@@ -169,8 +169,12 @@ def wrong(served: Served, name: str, message: dict[str, Any]) -> Iterator[str]:
             yield f"a script in {block.elem_id}"
 
 
+TYPED = {"true"}
+"""Chat asks the server whose address is typed for its models; of what is sent, this is a name."""
+
+
 def idle(watch: Watch) -> bool:
-    return not (watch.written or watch.read or watch.asked or watch.started)
+    return not (watch.written or watch.read or watch.asked - TYPED or watch.started)
 
 
 def test_what_the_page_does_not_have_is_no_fault(served: Served) -> None:
