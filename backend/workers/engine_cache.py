@@ -12,9 +12,10 @@ from dataclasses import dataclass
 import torch
 from transformers.cache_utils import Cache, DynamicLayer
 
-STEP = 256
-"""Tokens by which a row's place grows. transformers' own layer copies everything at every token,
-which makes a long answer's cost grow with the square of its length."""
+STEP = 64
+"""Tokens by which a row's place grows at least, and else by a sixteenth. transformers' own layer
+copies everything at every token, which makes a long answer's cost grow with the square of its
+length."""
 
 
 class GrowingLayer(DynamicLayer):
@@ -72,7 +73,7 @@ class GrowingLayer(DynamicLayer):
 
 def _room(like: torch.Tensor, tokens: int, *, rows: int | None = None) -> torch.Tensor:
     count, heads, _, size = like.shape
-    places = (tokens + STEP - 1) // STEP * STEP
+    places = (tokens + tokens // 16 + STEP - 1) // STEP * STEP
     return like.new_empty((count if rows is None else rows, heads, places, size))
 
 

@@ -94,7 +94,9 @@ class Lane:
                 row.end("cancelled")
             self._prefill = None
             return
-        end = min(prefill.read + self._base.chunk, len(prefill.rows[0].prompt))
+        # What is computed in between takes memory by the tokens of all rows.
+        size = max(self._base.chunk // len(prefill.rows), 1)
+        end = min(prefill.read + size, len(prefill.rows[0].prompt))
         ids = [list(row.prompt[prefill.read : end]) for row in prefill.rows]
         positions = torch.arange(prefill.read, end, device=self._base.device)
         logits = self._forward(

@@ -62,8 +62,8 @@ class Base:
         context: Most tokens of prompt and answer together, in one row.
         room: Most tokens of all rows together that keys and values have memory for.
         max_rows: Rows in one batch; 1 where the model's cache can't be cut and joined.
-        chunk: Prompt tokens in one forward pass, so that a long prompt can be stopped and running
-            rows go on in between.
+        chunk: Prompt tokens of all rows in one forward pass, so that a long prompt can be stopped
+            and running rows go on in between.
         make_cache: An empty cache of the kind the model needs.
         blank: The model's modules without adapters, around the same weights.
     """
@@ -122,7 +122,7 @@ def load_base(path: Path, *, bits: int | None = None) -> Base:
         context=min(context, room),
         room=room,
         max_rows=MAX_ROWS if plain else 1,
-        chunk=128 if device.type == "cpu" else 1024,
+        chunk=128 if device.type == "cpu" else 2048,
         make_cache=new_cache if plain else lambda: DynamicCache(config=config),
     )
 

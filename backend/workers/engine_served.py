@@ -22,7 +22,7 @@ from backend.workers.engine_lora import (
     UnmixableError,
     read_adapter,
 )
-from backend.workers.engine_model import Base, BaseError
+from backend.workers.engine_model import Base, BaseError, trim
 from backend.workers.engine_peft import PeftAdapter, load_with_peft
 from backend.workers.engine_protocol import Answer, ApiError, ChatRequest
 from backend.workers.engine_row import End, Row, Token
@@ -190,6 +190,7 @@ class ServedModels:
     def _encoder(self, template: str) -> PromptEncoder:
         if template not in self._encoders:
             self._encoders[template] = PromptEncoder(self._base.tokenizer(), template)
+            trim()
         return self._encoders[template]
 
     def _read(self, folder: str) -> AdapterWeights | PeftAdapter:
