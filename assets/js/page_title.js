@@ -1,8 +1,9 @@
 // The page's language, the browser's title, and the notification at a run's end.
 //
 // Runs as the body of Gradio's js_on_load with `element`, `props` and `watch`. The value, as what a
-// "live" event brings, is {language, title, active, ended}: the ids of the runs that train now, and of those that
-// have ended, by id, what to say of each. Only what this page has seen running is told of, once.
+// "live" event brings, is {language, title, active, ended}: the ids of the runs that train now, and of
+// those that have ended, by id, what to say of each. Only what this page has seen running is told of,
+// once.
 
 const running = new Set();
 
@@ -14,7 +15,8 @@ function tell(words) {
 
 function show(now) {
   const { language, title = "MedTune", active = [], ended = {} } = now || {};
-  if (language) document.documentElement.lang = language;
+  const page = document.documentElement;
+  if (language && page.lang !== language) page.lang = language;
   if (document.title !== title) document.title = title;
   for (const run of running) {
     if (active.includes(run)) continue;
