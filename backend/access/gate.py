@@ -79,7 +79,10 @@ class Gate:
             if answer.begun:
                 raise
             await answer.json(refusal.status, {"detail": refusal.reason})
-        except Exception:
+        except Exception as error:
+            if answer.begun and _session_has_gone(error):
+                log.info("%s %s: its page has gone", scope["method"], scope["path"])
+                return
             # Gradio's own fault or ours: the terminal gets all of it, the browser nothing.
             log.exception("%s %s failed", scope["method"], scope["path"])
             if not answer.begun:
@@ -215,6 +218,13 @@ class _Answer:
         ]
         await self.send({"type": "http.response.start", "status": status, "headers": pairs})
         await self.send({"type": "http.response.body", "body": body})
+
+
+def _session_has_gone(error: Exception) -> bool:
+    """Whether Gradio ended a stream of events since its page was reloaded in the middle of one: it
+    raises a 404 when the answer is already on its way."""
+    status = getattr(error.__cause__, "status_code", None)
+    return isinstance(error, RuntimeError) and status == 404
 
 
 def _opened(method: str, path: str, headers: Mapping[str, str]) -> bool:

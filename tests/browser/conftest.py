@@ -9,13 +9,16 @@ from dataclasses import dataclass, field
 from urllib.parse import urlsplit
 
 import pytest
-from playwright.sync_api import Browser, Page, Request, sync_playwright
+from playwright.sync_api import Browser, ConsoleMessage, Page, Request, sync_playwright
 
 from tests.browser.chromium import find_chromium
 
 FLAGS = ("--no-sandbox", "--disable-gpu", "--disable-background-networking", "--disable-quic")
 VIEWPORT = {"width": 1440, "height": 900}
-LEAVING = re.compile(r"AbortError: signal is aborted|Connection errored out")
+LEAVING = re.compile(
+    "AbortError: signal is aborted|Connection errored out|Unexpected error 404: Not Found"
+    "|ERR_INCOMPLETE_CHUNKED_ENCODING"
+)
 """What Gradio says on the console when a page is reloaded in the middle of an event."""
 LOOPBACK = {"127.0.0.1", "localhost", "[::1]", "::1"}
 
@@ -47,10 +50,12 @@ class Opened:
 
     def watch(self) -> None:
         self.page.on("pageerror", lambda error: self._hear(str(error)))
-        self.page.on(
-            "console", lambda said: self._hear(said.text) if said.type == "error" else None
-        )
+        self.page.on("console", self._listen)
         self.page.on("request", self._note)
+
+    def _listen(self, said: ConsoleMessage) -> None:
+        if said.type == "error":
+            self._hear(f"{said.text} ({said.location.get('url', '')})")
 
     def _hear(self, words: str) -> None:
         if not LEAVING.search(words):

@@ -12,7 +12,6 @@ import sys
 import threading
 import time
 from collections.abc import Iterator
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -182,8 +181,8 @@ def test_a_reader_sees_the_whole_row_and_what_falls(inspector: Inspector) -> Non
 
 
 def test_a_cut_before_the_tag_is_told(inspector: Inspector) -> None:
-    long = replace(
-        REASONED, turns=(REASONED.turns[0], Turn("assistant", output_of("想" * 400, "好")))
+    long = REASONED._replace(
+        turns=(REASONED.turns[0], Turn("assistant", output_of("想" * 400, "好")))
     )
     (cut,) = inspector.encode(DEMO, "deepseekr1", long, cutoff=60)
     assert keys(cut.notes)[:2] == ["reasoning_unclosed", "answer_cut"]
@@ -281,7 +280,7 @@ def test_earlier_reasoning_is_trained_but_not_served(inspector: Inspector) -> No
 def test_a_system_prompt_that_is_not_served(inspector: Inspector, tmp_path: Path) -> None:
     lost = SAME.replace("{% else %}", "{% elif m.role == 'assistant' %}")
     model = with_chat_template(tmp_path / "model", lost)
-    lesson = replace(REASONED, system="Answer as a nurse would.")
+    lesson = REASONED._replace(system="Answer as a nurse would.")
     assert keys(inspector.parity(model, "deepseekr1", lesson).notes) == ["system_lost"]
 
 

@@ -35,6 +35,16 @@ def test_no_event_loses_what_it_carries(workspace: Workspace) -> None:
     assert {event.name for event in carrying if event.trigger_mode != "multiple"} == set()
 
 
+def test_every_event_goes_through_the_queue(workspace: Workspace) -> None:
+    """The gate serves no other way (``backend/access/routes.py``): the page would get a 404."""
+    services = Services.of(workspace)
+    try:
+        page = build_dashboard(services, language="en")
+    finally:
+        services.close()
+    assert [event.name for event in page.fns.values() if event.fn and not event.queue] == []
+
+
 def _takes_event_data(callback: object) -> bool:
     if not callable(callback):
         return False

@@ -149,7 +149,6 @@ class HubFinder:
             self._forget,
             language,
             [self.plan, *self._plan_parts, self.room],
-            queue=False,
             **PRIVATE,
         )
         self.files.input(
