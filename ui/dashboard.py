@@ -161,7 +161,8 @@ def _wire_language(page: gr.Blocks, header: Header, words: Words, rooms: Rooms) 
         language = remembered if known else preferred_language(spoken, words.language)
         same = language == words.language
         updates = [gr.skip() for _ in words.components] if same else words.updates(language)
-        return [language, *updates]
+        # Not again what the page has: a language that was chosen meanwhile would be undone.
+        return [gr.skip() if same else language, *updates]
 
     def on_change(language: str) -> list[Any]:
         return [language, *words.updates(language)]

@@ -8,8 +8,9 @@
 // most of what a question costs is that it is one.
 
 const LONGEST_WAIT_MS = 10000;
-// A tick whose answer was lost on the way is made up for.
-const REMINDER_MS = 60000;
+// Gradio's stream of answers can close just when an event joins: its answer then waits for the next event,
+// which comes after so long at most.
+const REMINDER_MS = 10000;
 
 // Gradio hides the component itself: it has nothing to show.
 const home = element.closest(".block").parentElement;

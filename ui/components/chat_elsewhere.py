@@ -146,7 +146,7 @@ class ChatElsewhere:
 
     def _ask(self, language: str, address: str, key: str) -> list[Any]:
         """Ask the server what it has; a key that was typed is tried and not kept yet."""
-        at = checked_address(address)
+        at = checked_address(address or "")
         remotes = self._room.loader.remotes
         names = remotes.list_models(at, (key or "").strip() or None)
         host = urlsplit(at).netloc
@@ -171,7 +171,7 @@ class ChatElsewhere:
         agree: bool,
         columns: list[str],
     ) -> list[Any]:
-        at = checked_address(address)
+        at = checked_address(address or "")
         remotes = self._room.loader.remotes
         if not model:
             raise EngineError("chat.remote.errors.no_models", address=at)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import gradio as gr
@@ -34,6 +34,13 @@ _AGREE = 3
 
 MOST_PAGES = 8
 """Windows that are answered at once."""
+
+_ORDERED: Mapping[str, Any] = {
+    **PRIVATE,
+    "concurrency_id": "hub-finder",
+    "concurrency_limit": 1,
+}
+"""For what takes no time and has to be done in the order of the page."""
 
 
 class HubFinder:
@@ -134,8 +141,9 @@ class HubFinder:
             trigger_mode="always_last",
             **PRIVATE,
         )
-        gr.on(
-            [self.ask.click, self.address.submit],
+        # What is listed belongs to what is named: neither is there without the other. So a list is
+        # asked for when what was typed before has been dealt with, and not beside it.
+        gr.on([self.ask.click, self.address.submit], _begin, None, None, **_ORDERED).then(
             self._ask,
             [language, self.hub, self.kind, self.address],
             [self.plan, *self._plan_parts, self.room],
@@ -143,13 +151,12 @@ class HubFinder:
             concurrency_limit=MOST_PAGES,
             **{**PRIVATE, "show_progress": "minimal", "show_progress_on": self.about},
         )
-        # What is listed belongs to what is named: neither is there without the other.
         gr.on(
             [self.hub.input, self.kind.input, self.catalogue.input, self.address.input],
             self._forget,
             language,
             [self.plan, *self._plan_parts, self.room],
-            **PRIVATE,
+            **_ORDERED,
         )
         self.files.input(
             _room,
@@ -239,6 +246,10 @@ class HubFinder:
             gr.update(visible=any(one.pickle for one in plan.files)),
             gr.update(visible=True),
         ]
+
+
+def _begin() -> None:
+    """A person has asked; by then all that was typed before has been heard."""
 
 
 def _nothing_listed(language: str) -> Safe:
