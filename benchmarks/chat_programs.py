@@ -6,6 +6,7 @@ Knows nothing about promises. The programs run beside each other and are asked i
 from __future__ import annotations
 
 import json
+import os
 import subprocess
 import sys
 import tempfile
@@ -169,12 +170,16 @@ class Bare:
 
 @contextmanager
 def bare(folder: Path) -> Iterator[Bare]:
-    """Plain PEFT with the folder's model and adapters."""
+    """Plain PEFT with the folder's model and adapters.
+
+    Its threads wait as the engine's do: spinning ones would lose on a busy machine for that alone.
+    """
     with (folder / "chat_bare.log").open("wb") as log:
         command = [sys.executable, "-m", "benchmarks.chat_bare", str(folder)]
         with subprocess.Popen(
             command,
             cwd=ROOT,
+            env={"OMP_WAIT_POLICY": "PASSIVE", **os.environ},
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=log,
