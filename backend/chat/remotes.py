@@ -8,9 +8,7 @@ is not this machine's leaves it: that is agreed to once for each address.
 from __future__ import annotations
 
 import ipaddress
-import os
 import re
-import stat
 import threading
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -23,6 +21,7 @@ import orjson
 
 from backend.errors import EngineError
 from backend.files import read_json
+from backend.personal import personal_file, write_personal
 from backend.secrecy import keep_secret
 
 _PATIENCE = httpx.Timeout(10.0)
@@ -175,18 +174,8 @@ class Remotes:
             at: {"agreed": one.agreed, "models": one.models, "key": one.key if one.kept else ""}
             for at, one in servers.items()
         }
-        content = orjson.dumps({"servers": kept}, option=orjson.OPT_INDENT_2)
-        partial = self._file.with_name(f".{self._file.name}.{os.getpid()}.part")
         try:
-            self._file.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
-            partial.unlink(missing_ok=True)
-            # Private from its first moment on, not only after a change of mode.
-            handle = os.open(
-                partial, os.O_WRONLY | os.O_CREAT | os.O_EXCL, stat.S_IRUSR | stat.S_IWUSR
-            )
-            with os.fdopen(handle, "wb") as stream:
-                stream.write(content)
-            os.replace(partial, self._file)
+            write_personal(self._file, {"servers": kept})
         except OSError as error:
             reason = error.strerror or str(error)
             raise EngineError(
@@ -249,9 +238,8 @@ def unreachable(address: str, error: Exception) -> EngineError:
 
 
 def default_file() -> Path:
-    """Where a person's servers are: ``$XDG_CONFIG_HOME`` or ``~/.config``."""
-    base = os.environ.get("XDG_CONFIG_HOME")
-    return (Path(base) if base else Path.home() / ".config") / "medtune" / "servers.json"
+    """Where a person's servers are."""
+    return personal_file("servers.json")
 
 
 def _host(address: str) -> str:

@@ -7,20 +7,17 @@ and backed up.
 
 from __future__ import annotations
 
-import os
 import re
-import stat
 import threading
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
-import orjson
-
 from backend.errors import DownloadError
 from backend.files import read_json
 from backend.hub.repository import HubName
+from backend.personal import personal_file, write_personal
 from backend.problems import Problem
 from backend.secrecy import keep_secret
 
@@ -128,20 +125,8 @@ class HubSettings:
     def _write(self, endpoints: Mapping[HubName, str], tokens: Mapping[str, str]) -> None:
         if self.unreadable is not None:
             raise DownloadError(self.unreadable.key, **self.unreadable.params)
-        content = orjson.dumps(
-            {"endpoints": dict(endpoints), "tokens": dict(tokens)}, option=orjson.OPT_INDENT_2
-        )
-        partial = self._file.with_name(f".{self._file.name}.{os.getpid()}.part")
         try:
-            self._file.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
-            partial.unlink(missing_ok=True)
-            # Private from its first moment on, not only after a change of mode.
-            handle = os.open(
-                partial, os.O_WRONLY | os.O_CREAT | os.O_EXCL, stat.S_IRUSR | stat.S_IWUSR
-            )
-            with os.fdopen(handle, "wb") as stream:
-                stream.write(content)
-            os.replace(partial, self._file)
+            write_personal(self._file, {"endpoints": dict(endpoints), "tokens": dict(tokens)})
         except OSError as error:
             reason = error.strerror or error
             raise DownloadError(
@@ -160,9 +145,8 @@ def _read(file: Path) -> tuple[dict[str, Any], Problem | None]:
 
 
 def default_file() -> Path:
-    """Where a person's settings are: ``$XDG_CONFIG_HOME`` or ``~/.config``."""
-    base = os.environ.get("XDG_CONFIG_HOME")
-    return (Path(base) if base else Path.home() / ".config") / "medtune" / "hubs.json"
+    """Where a person's settings are."""
+    return personal_file("hubs.json")
 
 
 def checked_endpoint(typed: str) -> str:
