@@ -79,8 +79,7 @@ def pulses_of(page: Page, address: str) -> dict[str, int]:
         for one in config["components"]
         if "beat" in (one["props"].get("server_fns") or [])
     ]
-    rooms = ("table", "log", "training", "tools", "chat")
-    names = ("header", "download", "data", "hyperparameters", *rooms)
+    names = ("header", "download", "data", "hyperparameters", "table", "log", "training", "chat")
     assert len(asking) == len(names)
     return dict(zip(names, asking, strict=True))
 

@@ -84,7 +84,7 @@ def test_every_pulse_of_the_page_can_be_asked(services: Services) -> None:
     """Of a fresh workspace, and about what is not there."""
     page = build_dashboard(services, language="en")
     pulses = [one for one in page.blocks.values() if hasattr(one, "beat")]
-    assert len(pulses) == 9
+    assert len(pulses) == 8
     for pulse in pulses:
         for sent in ([], ["no such run"], ["no such file"]):
             answer = pulse.beat({"about": sent})

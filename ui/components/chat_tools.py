@@ -19,12 +19,11 @@ from ui.components.chat_many import NOT_OPENED, ManyPanel
 from ui.components.chat_prompt import PromptPanel
 from ui.components.chat_questions import QuestionsPanel
 from ui.components.chat_tally import TallyPanel
-from ui.components.pulse import Beat, Pulse
+from ui.components.pulse import Pulse
 from ui.errors import told
 from ui.i18n import Words
 from ui.wiring import PRIVATE
 
-BEAT_SECONDS = 0.7
 TOOLS = ("questions", "difference", "prompt", "many", "blind")
 
 
@@ -68,7 +67,6 @@ class ChatTools:
                     self.tally = TallyPanel(words, workspace)
         self._questions_door = questions_door
         self.seen = gr.State("")
-        self.pulse = Pulse(self._look, every=BEAT_SECONDS)
         self.inputs = [
             *(self.questions.source, self.questions.dataset, self.questions.first),
             *(self.many.opened, *self.blind.inputs, self.tally.against),
@@ -88,12 +86,14 @@ class ChatTools:
     def wire(
         self,
         language: gr.Radio,
+        pulse: Pulse,
         settings: Sequence[Any],
         read: Callable[..., Settings],
     ) -> None:
         """Let the tools do what they do.
 
         Args:
+            pulse: Ticks when ``sign`` has changed.
             settings: The components of the settings; ``read`` makes ``Settings`` of their values.
         """
         for panel in (self.questions, self.difference, self.prompt, self.tally):
@@ -110,7 +110,7 @@ class ChatTools:
             **PRIVATE,
         )
         changing = [self.many.list, self.many.table, *self.blind.shown, self.seen]
-        self.pulse.tick(
+        pulse.tick(
             self._tick, [language, self.many.opened, *self.blind.inputs, self.seen], changing
         )
         # From a list to its rating: chosen, shown, and the door opened.
@@ -133,8 +133,9 @@ class ChatTools:
             *self.tally.show(language, against),
         ]
 
-    def _look(self, _language: str) -> Beat:
-        return Beat(f"{self.many.stamp(NOT_OPENED)}|{self.blind.sign()}")
+    def sign(self) -> str:
+        """Changes when a list, its table or its rating would look different."""
+        return f"{self.many.stamp(NOT_OPENED)}|{self.blind.sign()}"
 
     def _tick(
         self,

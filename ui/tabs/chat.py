@@ -66,7 +66,7 @@ class ChatTab:
         sent = [self.question.target, self.saved.words, self.saved.deleting]
         self.pulse = Pulse(self._look, every=BEAT_SECONDS)
         self.pulse.tick(self._tick, [language, self.seen, *sent], self._moving)
-        self.tools.wire(language, self.settings, settings_of)
+        self.tools.wire(language, self.pulse, self.settings, settings_of)
         shown = [self.board, self.choice.columns, *self.elsewhere.shown, *self._moving]
         self.refresh = Refresh(
             self._show,
@@ -98,7 +98,8 @@ class ChatTab:
     def _look(self, _language: str) -> Beat:
         loading = any(not engine.loading.over for engine in self.room.loader.engines)
         # How long it has been loading is told, so it looks different at each look.
-        return Beat(f"{self._stamps()}|{time.monotonic() if loading else ''}")
+        moment = time.monotonic() if loading else ""
+        return Beat(f"{self._stamps()}|{self.tools.sign()}|{moment}")
 
     def _tick(
         self, language: str, seen: Sequence[str], target: str | None, words: str, deleting: str
