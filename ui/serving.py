@@ -18,6 +18,7 @@ from backend.access.sessions import Accounts
 from backend.access.site import Site
 from backend.text import ASSETS
 from ui.login_page import login_page
+from ui.pulse_line import PulseLine
 from ui.theme import stylesheets, theme
 
 QUEUE_SECONDS = 0.05
@@ -43,7 +44,7 @@ def launch(
     server = GatedApp()
     door = Door(accounts, site, login_page, port=port) if accounts is not None else None
     server.surround = lambda inner: Gate(
-        inner, site=site, known=known(page, served_files(server)), door=door
+        PulseLine(inner, page), site=site, known=known(page, served_files(server)), door=door
     )
     _, address, _ = page.launch(
         # Gradio puts the name into its address as it is, and asks there whether it has started.

@@ -1,22 +1,18 @@
 // Asks the server now and then whether something has changed, for as long as it can be seen.
 //
 // Runs behind a line `const settings = {…}` as the body of Gradio's js_on_load with `element`, `props`,
-// `server` and `trigger`. The value is what the question is about. An answer is {sign, live, rides}:
+// `server` and `trigger`. The value is what the question is about. An answer is {sign, live, rides, waiting}:
 // another sign than before makes a tick, an event that draws what has changed; `live` is the new content
 // of some places by their ids, drawn here without an event, which would cost both sides ten times as
 // much. Other scripts may have questions of their own in `window.medtuneRiders`, which go along with it:
 // most of what a question costs is that it is one.
 
 const LONGEST_WAIT_MS = 10000;
-// Gradio's stream of answers can close just when an event joins: its answer then waits for the next event,
-// which comes after so long at most.
-const REMINDER_MS = 10000;
 
 // Gradio hides the component itself: it has nothing to show.
 const home = element.closest(".block").parentElement;
 
 let sign = null;
-let ticked = 0;
 let failures = 0;
 let asking = false;
 let rode = false; // a rider went along with the last question
@@ -55,9 +51,10 @@ async function ask() {
       place(id)?.dispatchEvent(new CustomEvent("live", { detail: content }));
     }
   }
-  if (answer.sign !== sign || Date.now() - ticked > REMINDER_MS) {
+  // Gradio's stream of answers can close just when an event joins: what that one gives waits until another
+  // event opens the next stream.
+  if (answer.sign !== sign || answer.waiting) {
     sign = answer.sign;
-    ticked = Date.now();
     trigger("tick");
   }
 }
