@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from urllib.parse import urlsplit
 
 import pytest
-from playwright.sync_api import Browser, ConsoleMessage, Page, Request, sync_playwright
+from playwright.sync_api import Browser, ConsoleMessage, Frame, Page, Request, sync_playwright
 
 from tests.browser.chromium import find_chromium
 
@@ -47,8 +47,10 @@ class Opened:
     errors: list[str] = field(default_factory=list)
     strangers: list[str] = field(default_factory=list)
     requests: list[Request] = field(default_factory=list)
+    arrivals: int = 0
 
     def watch(self) -> None:
+        self.page.on("framenavigated", self._arrive)
         self.page.on("pageerror", lambda error: self._hear(str(error)))
         self.page.on("console", self._listen)
         self.page.on("request", self._note)
@@ -57,8 +59,11 @@ class Opened:
         if said.type == "error":
             self._hear(f"{said.text} ({said.location.get('url', '')})")
 
+    def _arrive(self, frame: Frame) -> None:
+        self.arrivals += frame == self.page.main_frame
+
     def _hear(self, words: str) -> None:
-        if not LEAVING.search(words):
+        if self.arrivals < 2 or not LEAVING.search(words):
             self.errors.append(words)
 
     def _note(self, request: Request) -> None:
