@@ -16,7 +16,7 @@ from typing import Any
 
 from backend.files import read_json, write_json
 from backend.training import layout, trainer_lock
-from backend.training.record import hash_data
+from backend.training.record import hash_data, hash_weights
 from backend.workers.train_end import is_first, leave, take_exit_room, watch_others
 
 POLL_SECONDS = 0.2
@@ -82,7 +82,7 @@ def main() -> None:
             sys.exit("the run has ended, or another trainer is at work in this folder")
         take_exit_room(folder)
         gate.watch()
-        threading.Thread(target=_hash_data, args=(folder,), name="hash data", daemon=True).start()
+        threading.Thread(target=_hash_files, args=(folder,), name="hash files", daemon=True).start()
     watch_others(folder)
     try:
         reason = train(folder, gate)
@@ -138,11 +138,13 @@ def resumed(folder: Path, config: Any) -> Any:
     }
 
 
-def _hash_data(folder: Path) -> None:
+def _hash_files(folder: Path) -> None:
     """Complete ``record.json`` while LLaMA-Factory is imported: this needs no Python's lock."""
     record = read_json(folder / layout.RECORD)
     with suppress(OSError, KeyError, TypeError):
-        write_json(folder / layout.RECORD, hash_data(record))
+        for complete in (hash_data, hash_weights):
+            record = complete(record)
+            write_json(folder / layout.RECORD, record)
 
 
 def _spare_imports(config: object) -> None:

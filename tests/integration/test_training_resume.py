@@ -139,7 +139,8 @@ def test_a_checkpoint_now_does_not_stop_and_a_stop_can_be_resumed(
 def test_what_a_run_depends_on_is_recorded(whole: Run) -> None:
     record = read_json(whole.folder / layout.RECORD)
     assert record["seed"] == 42 and record["data"]["source_sha256"]
-    assert len(record["data"]["files"][0]["sha256"]) == 64, "of the very file that was read"
+    for files in (record["data"]["files"], record["model"]["files"]):
+        assert len(files[0]["sha256"]) == 64, "of the very file that was read"
     assert {"torch", "transformers", "peft", "llamafactory"} <= record["versions"].keys()
     assert record["model"]["files"][0]["name"] == "model.safetensors"
     assert len(record["medtune"]["commit"]) == 40 and record["devices"] and record["python"]
