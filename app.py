@@ -14,8 +14,9 @@ os.environ["GRADIO_ANALYTICS_ENABLED"] = "False"
 os.environ["HF_HUB_DISABLE_TELEMETRY"] = "1"
 
 from backend.access.sessions import Accounts
-from backend.access.site import Site, is_loopback, public_address
+from backend.access.site import Site, public_address
 from backend.errors import MedTuneError, StartError
+from backend.loopback import is_loopback
 from backend.passwords import add_password, check_user, remove_password
 from backend.secrecy import mask_output
 from backend.text import LANGUAGES, text

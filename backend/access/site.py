@@ -7,15 +7,12 @@ has it, ``Origin`` (or ``Sec-Fetch-Site``) the page that asked.
 
 from __future__ import annotations
 
-import ipaddress
 from collections.abc import Mapping
 from dataclasses import dataclass
 from urllib.parse import urlsplit
 
 from backend.errors import StartError
-
-LOOPBACK = ("127.0.0.1", "localhost", "::1")
-"""Addresses that only this machine reaches."""
+from backend.loopback import is_loopback
 
 FORWARDED = ("forwarded", "x-forwarded-", "x-real-ip", "x-gradio-server")
 """Headers (or how they begin) with which a proxy speaks of what is before it. Gradio believes them
@@ -61,7 +58,7 @@ class Site:
         if not self.local:
             return True
         name = _name(host)
-        known = is_loopback(name) or name == "localhost"
+        known = is_loopback(name)
         return known or (self.public is not None and host == urlsplit(self.public).netloc)
 
     def asked_by_us(self, headers: Mapping[str, str]) -> bool:
@@ -103,13 +100,6 @@ def public_address(written: str) -> str:
     # As a browser writes it in Origin and Host.
     default = {"http": ":80", "https": ":443"}[parts.scheme]
     return f"{parts.scheme}://{parts.netloc.lower().removesuffix(default)}{parts.path.rstrip('/')}"
-
-
-def is_loopback(host: str) -> bool:
-    try:
-        return ipaddress.ip_address(host).is_loopback
-    except ValueError:
-        return host in LOOPBACK
 
 
 def _name(host: str) -> str:

@@ -7,7 +7,6 @@ is not this machine's leaves it: that is agreed to once for each address.
 
 from __future__ import annotations
 
-import ipaddress
 import re
 import threading
 from collections.abc import Mapping
@@ -21,6 +20,7 @@ import orjson
 
 from backend.errors import EngineError
 from backend.files import read_json
+from backend.loopback import leads_to_loopback
 from backend.personal import personal_file, write_personal
 from backend.secrecy import keep_secret
 
@@ -82,7 +82,7 @@ class Remotes:
 
     def is_agreed(self, address: str) -> bool:
         """Whether questions may be sent there: it is this machine, or the person has agreed."""
-        return is_loopback(address) or self._servers.get(address, _Server()).agreed
+        return leads_to_loopback(address) or self._servers.get(address, _Server()).agreed
 
     def list_models(self, address: str, key: str | None = None) -> list[str]:
         """What the server there says that it serves.
@@ -123,7 +123,7 @@ class Remotes:
         """
         with self._lock:
             known = self._servers.get(address, _Server())
-            if not (agreed or known.agreed or is_loopback(address)):
+            if not (agreed or known.agreed or leads_to_loopback(address)):
                 raise EngineError("chat.remote.errors.not_agreed", host=_host(address))
             secret = known.key if key is None else checked_key(key)
             keep_secret(secret)
@@ -194,7 +194,7 @@ def checked_address(typed: str) -> str:
     """
     plain = typed.strip()
     if plain and "://" not in plain:
-        plain = f"{'http' if is_loopback(f'http://{plain}') else 'https'}://{plain}"
+        plain = f"{'http' if leads_to_loopback(f'http://{plain}') else 'https'}://{plain}"
     try:
         parts = urlsplit(plain)
         whole = bool(parts.hostname) and parts.port != 0 and plain.isprintable()
@@ -220,15 +220,6 @@ def checked_key(key: str) -> str:
     if clean and (len(clean) > _LONGEST_KEY or not _KEY.fullmatch(clean)):
         raise EngineError("chat.remote.errors.key_bad")
     return clean
-
-
-def is_loopback(address: str) -> bool:
-    """Whether what is sent there stays on this machine."""
-    host = _host(address)
-    try:
-        return host == "localhost" or ipaddress.ip_address(host).is_loopback
-    except ValueError:
-        return False
 
 
 def unreachable(address: str, error: Exception) -> EngineError:

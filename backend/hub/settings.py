@@ -17,6 +17,7 @@ from urllib.parse import urlsplit
 from backend.errors import DownloadError
 from backend.files import read_json
 from backend.hub.repository import HubName
+from backend.loopback import is_loopback
 from backend.personal import personal_file, write_personal
 from backend.problems import Problem
 from backend.secrecy import keep_secret
@@ -26,7 +27,6 @@ DEFAULT_ENDPOINTS: Mapping[HubName, str] = {
     "huggingface": "https://huggingface.co",
 }
 
-_LOOPBACK = frozenset({"localhost", "127.0.0.1", "::1"})
 _LONGEST_TOKEN = 512
 _TOKEN = re.compile(r"[!-~]+")
 
@@ -176,7 +176,7 @@ def _checked_token(token: str, address: str) -> str:
     if len(clean) > _LONGEST_TOKEN or not _TOKEN.fullmatch(clean):
         raise DownloadError("hub.errors.token_bad")
     parts = urlsplit(address)
-    if parts.scheme == "http" and parts.hostname not in _LOOPBACK:
+    if parts.scheme == "http" and not is_loopback(parts.hostname or ""):
         raise DownloadError("hub.errors.token_in_the_open", address=address)
     return clean
 

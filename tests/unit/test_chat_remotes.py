@@ -7,8 +7,9 @@ from pathlib import Path
 
 import pytest
 
-from backend.chat.remotes import Remotes, checked_address, is_loopback
+from backend.chat.remotes import Remotes, checked_address
 from backend.errors import EngineError
+from backend.loopback import leads_to_loopback
 from tests.fakes.openai_server import serving, status
 
 SECRET = "sk-very-secret"
@@ -46,11 +47,11 @@ def test_what_is_no_address_is_refused_and_a_secret_in_it_not_repeated(typed: st
     assert "secret" not in caught.value.sentence("en")
 
 
-def test_only_this_machine_is_loopback() -> None:
-    assert is_loopback("http://127.0.0.1:1/v1") and is_loopback("http://[::1]/v1")
-    assert is_loopback("http://localhost/v1") and is_loopback("http://127.8.8.8/v1")
+def test_only_this_machine_leads_to_loopback() -> None:
+    assert leads_to_loopback("http://127.0.0.1:1/v1") and leads_to_loopback("http://[::1]/v1")
+    assert leads_to_loopback("http://localhost/v1") and leads_to_loopback("http://127.8.8.8/v1")
     for far in ("http://10.0.0.1/v1", "https://localhost.evil.example/v1", "https://far/v1"):
-        assert not is_loopback(far)
+        assert not leads_to_loopback(far)
 
 
 def test_its_models_are_asked_for_with_the_key(file: Path) -> None:

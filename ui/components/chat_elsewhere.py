@@ -8,12 +8,13 @@ from urllib.parse import urlsplit
 
 import gradio as gr
 
-from backend.chat.remotes import checked_address, is_loopback
+from backend.chat.remotes import checked_address
 from backend.chat.room import Room
 from backend.chat.sources import remote
 from backend.errors import EngineError
 from backend.library.adapters import list_adapters, remove_adapter
 from backend.library.models import list_models
+from backend.loopback import leads_to_loopback
 from backend.text import text
 from ui.components.actions import action_button, action_slot, on_press, pressed
 from ui.components.chat_choice import ChatChoice
@@ -156,7 +157,7 @@ class ChatElsewhere:
             gr.update(
                 label=text(language, f"chat.remote.agree.{way}", host=host),
                 value=remotes.is_agreed(at),
-                visible=not is_loopback(at),
+                visible=not leads_to_loopback(at),
             ),
             gr.update(visible=True),
         ]
