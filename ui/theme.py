@@ -21,6 +21,8 @@ _SANS = (
 )
 _MONO = ("ui-monospace", "SFMono-Regular", "Consolas", "Noto Sans Mono CJK SC", "monospace")
 
+_EDGE, _EDGE_DARK = "#7c8ba1", "#8a99af"
+
 
 def theme() -> gr.themes.Base:
     """Gradio's base theme in MedTune's palette."""
@@ -51,6 +53,18 @@ def theme() -> gr.themes.Base:
         button_primary_background_fill_hover_dark="*primary_600",
         button_primary_text_color="white",
         input_border_width="1px",
+        # Where a box begins: WCAG asks 3:1 of it, against the page and against what is in it.
+        input_border_color=_EDGE,
+        input_border_color_dark=_EDGE_DARK,
+        checkbox_border_color=_EDGE,
+        checkbox_border_color_dark=_EDGE_DARK,
+        input_border_color_focus="*primary_700",
+        input_border_color_focus_dark="*primary_300",
+        input_shadow_focus="0 0 0 1px *primary_700",
+        input_shadow_focus_dark="0 0 0 1px *primary_300",
+        # What a box says until something is typed is read as well: 4.5:1 on its ground.
+        input_placeholder_color="*neutral_600",
+        input_placeholder_color_dark="*neutral_300",
     )
 
 
