@@ -15,7 +15,7 @@ from ui.components.choices import take_choices_as_sent
 from ui.components.slot import slot
 from ui.errors import told
 from ui.header import Header, build_header
-from ui.html import element
+from ui.html import Safe, element
 from ui.i18n import Words, preferred_language
 from ui.tabs.chat import ChatTab
 from ui.tabs.data import DataTab
@@ -89,17 +89,22 @@ def _tell_one_of_progress(page: gr.Blocks, one: gr.Radio) -> None:
 def _lay_out_rooms(services: Services, words: Words, language: gr.Radio) -> Rooms:
     # Outside the tabs: Gradio mounts what is in a tab when it is first opened.
     remembered = gr.BrowserState({}, storage_key="medtune.form", secret="medtune")
-    with gr.Tabs(selected=TABS[0], elem_id="tabs") as frame:
+    with gr.Tabs(selected=TABS[0], overflow_behavior="wrap", elem_id="tabs") as frame:
         doors = {name: _door(words, name) for name in TABS}
         with doors["download"]:
+            _heading(words, "download")
             download = DownloadTab(services, words, language)
         with doors["data"]:
+            _heading(words, "data")
             data = DataTab(services, words, language)
         with doors["hyperparameters"]:
+            _heading(words, "hyperparameters")
             form = HyperparametersTab(services, words, language, remembered=remembered)
         with doors["training"]:
+            _heading(words, "training")
             training = TrainingTab(services, words, language, form=form.form)
         with doors["chat"]:
+            _heading(words, "chat")
             chat = ChatTab(services, words, language)
     return Rooms(frame, doors, download, data, form, training, chat)
 
@@ -132,6 +137,15 @@ def _wire_ways(rooms: Rooms, language: gr.Radio) -> None:
 
 def _door(words: Words, name: str) -> gr.Tab:
     return words.make(gr.Tab, {"label": f"app.tabs.{name}"}, id=name, elem_id=f"tab-{name}")
+
+
+def _heading(words: Words, name: str) -> gr.HTML:
+    """A tab's name as its heading, for those who go from heading to heading; unseen."""
+
+    def heading(language: str) -> Safe:
+        return element("h2", text(language, f"app.tabs.{name}"))
+
+    return words.make(slot, {"value": heading}, elem_id=f"heading-{name}", elem_classes="mt-heard")
 
 
 def _go(tab: str) -> Any:

@@ -13,11 +13,13 @@ from backend.text import ASSETS, text
 from backend.training.progress import Progress
 from backend.training.runs import Run, list_runs, read_progress
 from ui.components.actions import action_slot
+from ui.components.gradio_keys import let_keys_pass_lists
 from ui.components.pulse import Beat, Pulse
 from ui.components.run_view import state_words
 from ui.components.slot import slot
+from ui.components.speaking import announcer, says, share_said, state_said
 from ui.html import Safe, duration, element, join
-from ui.i18n import Words
+from ui.i18n import TONGUES, Words
 from ui.wiring import Refresh
 
 LANGUAGE_NAMES = [("English", "en"), ("中文", "zh")]
@@ -64,6 +66,8 @@ def build_header(services: Services, words: Words, *, logs_in: bool = False) -> 
                 scale=0,
                 js_on_load=(ASSETS / "js" / "presence.js").read_text(encoding="utf-8"),
             )
+    announcer()
+    let_keys_pass_lists()
     # A fixed secret: what is kept is no secret, and a random one would forget at each restart.
     remembered = gr.BrowserState("", storage_key="medtune.language", secret="medtune")
 
@@ -92,11 +96,11 @@ def now(services: Services, language: str) -> tuple[Safe, dict[str, Any]]:
     waiting = sum(run.state.pending for run in runs) - len(active)
     first = read_progress(active[0]) if active else None
     return _activity(services, active, waiting, first, language), {
-        "language": language,
+        "language": TONGUES[language],
         "title": _title_of(active, first),
         "active": [run.id for run in active],
         "ended": {
-            run.id: f"{run.id}: {state_words(run, language)}"
+            run.id: state_said(language, run.id, state_words(run, language))
             for run in [one for one in runs if not one.state.pending][:MOST_ENDED]
         },
     }
@@ -122,7 +126,9 @@ def _activity(
     more = len(active) - 1 + waiting
     if more:
         words = f"{words} · {text(language, 'app.more', count=more)}"
-    return join([*notes, element("span", words, cls="mt-activity mt-busy", role="status")])
+    far = (progress.step, progress.total) if progress else (0, 0)
+    heard = says(f"far {active[0].id}", share_said(language, active[0].id, *far))
+    return join([*notes, element("span", words, cls="mt-activity mt-busy", **heard)])
 
 
 def _percent(progress: Progress | None) -> str:

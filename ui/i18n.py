@@ -13,6 +13,9 @@ import gradio as gr
 
 from backend.text import LANGUAGES, text
 
+TONGUES: Mapping[str, str] = {"en": "en", "zh": "zh-CN"}
+"""Each language as browsers and screen readers name it."""
+
 Source = str | Callable[[str], Any]
 """What a property says: a locale key, or a function of the language."""
 

@@ -8,7 +8,7 @@ from backend.access.door import LoginQuestion
 from backend.text import ASSETS, LANGUAGES, text
 from ui.header import LANGUAGE_NAMES
 from ui.html import Safe, element, join
-from ui.i18n import preferred_language
+from ui.i18n import TONGUES, preferred_language
 
 
 def login_page(question: LoginQuestion, nonce: str) -> str:
@@ -29,8 +29,7 @@ def login_page(question: LoginQuestion, nonce: str) -> str:
         Safe(f'<style nonce="{nonce}">{_read("login.css")}</style>'),
     )
     body = element("body", element("main", *_pieces(question, language)))
-    tongue = {"en": "en", "zh": "zh-CN"}[language]
-    return f"<!doctype html>{element('html', head, body, lang=tongue)}"
+    return f"<!doctype html>{element('html', head, body, lang=TONGUES[language])}"
 
 
 def _pieces(question: LoginQuestion, language: str) -> Iterator[Safe]:
@@ -72,7 +71,9 @@ def _field(name: str, label: str, kind: str, fills: str, *, first: bool = False)
 def _languages(chosen: str) -> Iterator[Safe]:
     for name, code in LANGUAGE_NAMES:
         here = {"aria_current": "true"} if code == chosen else {}
-        yield element("a", name, href=f"login?lang={code}", hreflang=code, lang=code, **here)
+        yield element(
+            "a", name, href=f"login?lang={code}", hreflang=TONGUES[code], lang=TONGUES[code], **here
+        )
 
 
 def _read(name: str) -> str:

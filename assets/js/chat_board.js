@@ -26,7 +26,7 @@ const visible = () => document.visibilityState === "visible" && board.checkVisib
 function newColumn(key) {
   const box = document.createElement("section");
   box.className = "mt-column";
-  box.dataset.key = key;
+  Object.assign(box.dataset, { key, sayKey: `column ${key}`, say: "" });
   const [head, talk, foot] = ["mt-column-head", "mt-talk", "mt-buttons"].map((name) => {
     const part = document.createElement("div");
     part.className = name;
@@ -89,6 +89,7 @@ function draw(answer) {
     column.talk.id = `column-${place + 1}-chat`;
     column.talk.setAttribute("aria-label", told.name);
     column.box.dataset.state = told.state;
+    column.name = told.name;
     fill(column.head, told.head);
     fill(column.foot, told.foot);
     drawTurns(column, told.turns, answer.live[told.key]);
@@ -97,16 +98,23 @@ function draw(answer) {
   else board.innerHTML = answer.empty;
 }
 
+// That an answer comes and that it is there: the rest is read when it is wanted, see speak.js.
+function hear(column, what) {
+  column.box.dataset.say = label(what).replace("{name}", column.name);
+}
+
 function drawLive(live) {
   for (const [key, column] of columns) {
     const news = live[key];
     if (!news) {
+      if (column.live) hear(column, "answered");
       column.live?.node.remove();
       column.live = null;
       continue;
     }
     if (!column.live) {
       column.live = new LiveAnswer();
+      hear(column, "answering");
       column.talk.append(column.live.node);
       column.follows = true;
     }

@@ -10,7 +10,7 @@ class LiveAnswer {
     this.node.innerHTML =
       '<div class="mt-question"></div><div class="mt-reply"><details class="mt-thought" hidden>' +
       '<summary></summary><div class="mt-reasoning"></div></details><div class="mt-answer"></div>' +
-      '<div class="mt-tail"></div><div class="mt-stats" role="status"></div></div>';
+      '<div class="mt-tail"></div><div class="mt-stats"></div></div>';
     const part = (name) => this.node.querySelector(name);
     this.question = part(".mt-question");
     this.thought = part(".mt-thought");

@@ -1,4 +1,5 @@
-// The page's language, the browser's title, and the notification at a run's end.
+// The page's language, the browser's title, and what is said at a run's end: to a screen reader, and as a
+// notification where that was asked for.
 //
 // Runs as the body of Gradio's js_on_load with `element`, `props` and `watch`. The value, as what a
 // "live" event brings, is {language, title, active, ended}: the ids of the runs that train now, and of
@@ -8,6 +9,7 @@
 const running = new Set();
 
 function tell(words) {
+  document.dispatchEvent(new CustomEvent("medtune-say", { detail: words }));
   if (localStorage.getItem("medtune.notify") !== "yes") return;
   if (!("Notification" in window) || Notification.permission !== "granted") return;
   new Notification("MedTune", { body: words });

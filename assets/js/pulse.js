@@ -18,6 +18,8 @@ let asking = false;
 let rode = false; // a rider went along with the last question
 
 const seen = () => settings.unseen || (document.visibilityState === "visible" && home.checkVisibility());
+// The page's language, see page_title.js.
+const spoken = () => document.documentElement.lang.split("-")[0];
 const place = (id) => document.querySelector(`#${CSS.escape(id)} .mt-live`);
 const versions = () => JSON.stringify((settings.live ?? []).map((id) => place(id)?.dataset.version));
 
@@ -32,8 +34,7 @@ function ridersNow() {
 async function ask() {
   if (asking || !seen()) return;
   asking = true;
-  // The page's language, see page_title.js.
-  const { lang: language } = document.documentElement;
+  const language = spoken();
   const asked = JSON.stringify(props.value);
   const drawn = versions();
   const riders = ridersNow();
@@ -45,7 +46,7 @@ async function ask() {
   failures = answer ? 0 : failures + 1;
   for (const { name, rider } of riders) rider.answered(answer?.rides[name]);
   // What was drawn or asked about since is newer than this answer.
-  if (!answer || asked !== JSON.stringify(props.value) || language !== document.documentElement.lang) return;
+  if (!answer || asked !== JSON.stringify(props.value) || language !== spoken()) return;
   if (drawn === versions()) {
     for (const [id, content] of Object.entries(answer.live)) {
       place(id)?.dispatchEvent(new CustomEvent("live", { detail: content }));

@@ -13,8 +13,8 @@ import yaml
 from backend.text import ASSETS, LANGUAGES, catalogue, text
 from tests.conftest import ROOT
 
-SAME_IN_CHINESE = re.compile(r"[A-Za-z0-9 +\-·().,/_&%（）、]+")
-"""Words that may stay as they are: names of methods, numbers, units."""
+SAME_IN_CHINESE = re.compile(r"[A-Za-z0-9 +\-·().,/_&%（）、：{}]+")
+"""Words that may stay as they are: names of methods, numbers, units, and what is put together."""
 
 NOT_KEYS = {"chat.completion", "chat.completion.chunk"}
 """Dotted words of others: OpenAI's names of its objects."""

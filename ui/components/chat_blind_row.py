@@ -55,7 +55,7 @@ def row_view(row: BlindRow, rated: int, language: str, *, asked_reveal: bool) ->
         done = sum(answer is not None for answer in row.answers)
         key = "chat.blind.waiting" if row.asking else "chat.blind.incomplete"
         words = text(language, key, done=done, total=len(row.answers))
-        bar = element("progress") if row.asking else ""
+        bar = element("progress", aria_label=words) if row.asking else ""
         pieces.append(element("div", words, bar, cls="mt-job", role="status"))
     pieces.append(_row_bar(row, rated, language, asked_reveal=asked_reveal))
     return element(

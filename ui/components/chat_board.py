@@ -25,7 +25,7 @@ from ui.markdown import markdown
 
 SCRIPTS = ("patch.js", "chat_formulas.js", "chat_live.js", "chat_board.js")
 
-_WORDS = ("send_all", "send_here", "cancel")
+_WORDS = ("send_all", "send_here", "cancel", "answering", "answered")
 STOP_ALL = "() => document.querySelector('.mt-board').dispatchEvent(new Event('medtune-stop'))"
 """What a button elsewhere on the page runs to stop every answer."""
 

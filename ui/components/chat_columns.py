@@ -124,7 +124,9 @@ def _problem(state: ColumnState, language: str) -> Safe | None:
             return element("p", text(language, "chat.column.unloaded"), cls="mt-quiet mt-small")
         case "loading":
             words = text(language, "chat.column.loading")
-            return element("div", words, element("progress"), cls="mt-quiet mt-small")
+            return element(
+                "div", words, element("progress", aria_label=words), cls="mt-quiet mt-small"
+            )
         case "remote" if state.error:
             return element("p", state.error.sentence(language), cls="mt-bad")
     return None

@@ -11,6 +11,7 @@ from ui.components.actions import action_button
 from ui.components.chat_answers import answer_parts, answer_stats
 from ui.components.chat_questions import origin_words, reference_parts
 from ui.components.marking import visible
+from ui.components.speaking import says, share_said, state_said
 from ui.html import Safe, badge, count, duration, element, join
 
 PAGE = 5
@@ -32,7 +33,11 @@ def sheet_card(sheet: Sheet, now: Progress, language: str, *, blind: bool) -> Sa
         element("span", _about(sheet, language), cls="mt-quiet"),
         cls="mt-job-head",
     )
-    bar = element("progress", value=now.done, max=now.total) if now.done < now.total else ""
+    bar = (
+        element("progress", value=now.done, max=now.total, aria_label=sheet.title)
+        if now.done < now.total
+        else ""
+    )
     # Who could not answer would tell which answers are whose.
     reasons = [] if blind else _lost(sheet, now, language)
     lost = [element("p", one, cls="mt-bad") for one in reasons]
@@ -46,7 +51,16 @@ def sheet_card(sheet: Sheet, now: Progress, language: str, *, blind: bool) -> Sa
         cls=f"mt-download mt-edge-{tone}",
         data_key=sheet.id,
         data_state=now.state,
+        **says(f"sheet {sheet.id}", _heard(sheet, now, language)),
     )
+
+
+def _heard(sheet: Sheet, now: Progress, language: str) -> str:
+    """A tenth of it more, or another state."""
+    far = share_said(language, sheet.title, now.done, now.total)
+    if now.state == "asking" and far:
+        return far
+    return state_said(language, sheet.title, text(language, f"chat.many.states.{now.state}"))
 
 
 def _about(sheet: Sheet, language: str) -> str:

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from backend.chat.engine import Engine
 from backend.chat.fitting import fit
 from backend.chat.loading import Loader, Memory
 from backend.text import text
 from backend.units import size
 from ui.components.actions import action_button
+from ui.components.speaking import says, state_said
 from ui.html import Safe, element, join
 
 
@@ -48,7 +51,7 @@ def _engine(engine: Engine, loader: Loader, language: str, *, several: bool) -> 
         said = " · ".join(part for part in parts if part)
         return element(
             "div", f"{name} · " if several else "", said, " ", button,
-            role="status", data_state="ready",
+            data_state="ready", **_heard(engine, text(language, "chat.stages.ready"), language),
         )  # fmt: skip
     stage = text(language, f"chat.stages.{loading.state}", column=loading.column or "")
     held, wanted = engine.memory(), fit(engine.model_path).needed
@@ -61,8 +64,16 @@ def _engine(engine: Engine, loader: Loader, language: str, *, several: bool) -> 
         needed=size(wanted),
         seconds=f"{loading.seconds:.0f}",
     )
-    bar = element("progress", value=f"{min(held / max(wanted, 1), 1):.3f}", max=1)
-    return element("div", words, bar, button, role="status", data_state=loading.state, cls="mt-job")
+    share = f"{min(held / max(wanted, 1), 1):.3f}"
+    bar = element("progress", value=share, max=1, aria_label=name)
+    heard = _heard(engine, stage, language)
+    return element("div", words, bar, button, data_state=loading.state, cls="mt-job", **heard)
+
+
+def _heard(engine: Engine, stage: str, language: str) -> dict[str, Any]:
+    """The stage without its figures, which change each second."""
+    path = engine.model_path
+    return says(f"engine {path}", state_said(language, path.name, stage))
 
 
 def _change(memory: Memory | None, language: str) -> str:

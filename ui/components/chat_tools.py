@@ -50,7 +50,9 @@ class ChatTools:
         reference: gr.HTML,
         system: gr.Textbox | None = None,
     ) -> None:
-        with gr.Tabs(selected=TOOLS[0], elem_id="chat-tools") as self.frame:
+        with gr.Tabs(
+            selected=TOOLS[0], overflow_behavior="wrap", elem_id="chat-tools"
+        ) as self.frame:
             with self._door(words, "questions") as questions_door:
                 self.questions = QuestionsPanel(words, workspace, bench, question, reference)
             with self._door(words, "difference"):

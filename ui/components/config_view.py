@@ -101,8 +101,8 @@ def acceptance_view(state: Verdict | Asking | None, language: str) -> Safe:
             tone = "mt-bad"
             words = text(language, "training.errors.not_accepted", reason=reason)
         case Asking(seconds=seconds):
-            tone = "mt-quiet"
             words = text(language, "hyperparameters.accept.asking", seconds=round(seconds))
+            return element("p", words, cls="mt-quiet")  # not read anew each second
         case _:
             return Safe("")
     return element("p", words, cls=tone, role="status")

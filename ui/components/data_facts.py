@@ -14,6 +14,7 @@ from backend.problems import Problem
 from backend.text import text
 from backend.units import size
 from ui.components.actions import action_button
+from ui.components.speaking import says, share_said
 from ui.html import Safe, badge, count, duration, element, facts, join
 
 # --- The file -----------------------------------------------------------------------------------
@@ -98,11 +99,12 @@ def _work(work: Work | None, language: str) -> Safe:
         element("div", cancel, cls="mt-buttons"),
         cls="mt-work mt-edge-busy",
         data_key="work",
+        **says(f"work {work.id}", share_said(language, work.doing, share or 0, 1)),
     )
 
 
 def _figures(work: Work, language: str) -> Safe:
-    """Share, rows and time left, as far as they are known. Not a live region: the bar is enough."""
+    """Share, rows and time left, as far as they are known."""
     said: list[str] = []
     if work.share is not None:
         said.append(f"{100 * work.share:.0f} %")

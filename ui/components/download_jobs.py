@@ -9,6 +9,7 @@ from backend.text import text
 from backend.units import size
 from ui.components.actions import action_button
 from ui.components.hub_facts import HUB_NAMES
+from ui.components.speaking import says, share_said, state_said
 from ui.html import Safe, badge, duration, element, empty, join
 
 TONES = {
@@ -66,8 +67,8 @@ def _card(job: Job, language: str, *, asking: bool) -> Safe:
     return element(
         "article",
         head,
-        _bar(job.received, job.total, live=job.state.active),
-        element("p", _figures(job, language), cls="mt-job-figures", role="status"),
+        _bar(job.repository.id, job.received, job.total, live=job.state.active),
+        element("p", _figures(job, language), cls="mt-job-figures"),
         _why(job, language),
         _files(job, language),
         _question(job, language) if asking else _buttons(job, language),
@@ -75,13 +76,24 @@ def _card(job: Job, language: str, *, asking: bool) -> Safe:
         data_key=job.id,
         data_job=job.id,
         data_state=job.state.value,
+        **says(f"download {job.id}", _heard(job, language)),
     )
 
 
-def _bar(received: int, total: int, *, live: bool) -> Safe:
+def _heard(job: Job, language: str) -> str:
+    """A tenth of it more, or another state."""
+    name = job.repository.id
+    if job.state is JobState.RUNNING and (
+        said := share_said(language, name, job.received, job.total)
+    ):
+        return said
+    return state_said(language, name, text(language, f"hub.states.{job.state.value}"))
+
+
+def _bar(name: str, received: int, total: int, *, live: bool) -> Safe:
     if live and not total:
-        return element("progress", max=1)
-    return element("progress", value=min(received, total), max=max(total, 1))
+        return element("progress", max=1, aria_label=name)
+    return element("progress", value=min(received, total), max=max(total, 1), aria_label=name)
 
 
 def _figures(job: Job, language: str) -> str:
@@ -163,7 +175,7 @@ def _files(job: Job, language: str) -> Safe:
         element(
             "li",
             element("span", file.path, cls="mt-name"),
-            _bar(file.received, file.size or 0, live=file.state == "fetching"),
+            _bar(file.path, file.received, file.size or 0, live=file.state == "fetching"),
             element("span", _file_figures(file, language), cls="mt-number"),
             data_key=file.path,
             data_state=file.state,
@@ -198,8 +210,9 @@ def _buttons(job: Job, language: str) -> Safe:
         case JobState.PAUSED | JobState.CANCELLED:
             actions = [("resume", "primary"), ("delete", "")]
     made = [
-        action_button(text(language, f"hub.actions.{action}"), action, job.id, tone=tone)
+        action_button(words, action, job.id, tone=tone, aria_label=f"{words}: {job.repository.id}")
         for action, tone in actions
+        for words in (text(language, f"hub.actions.{action}"),)
     ]
     return element("div", join(made), cls="mt-buttons")
 

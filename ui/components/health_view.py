@@ -6,19 +6,24 @@ from collections.abc import Sequence
 
 from backend.text import text
 from backend.training.health import Finding, Tone
+from ui.components.speaking import says, state_said
 from ui.html import Safe, badge, element, empty, join
 
 _LOOK: dict[Tone, str] = {"good": "good", "warning": "busy", "bad": "bad", "quiet": "quiet"}
 """The page's tones by a finding's; the badge's words carry the meaning."""
 
 
-def health_view(findings: Sequence[Finding], language: str) -> Safe:
+def health_view(findings: Sequence[Finding], language: str, *, run: str = "") -> Safe:
     """The findings in their order; without any it says that no run is shown."""
     if not findings:
         return empty(language, "training.health.none")
     items = join(_finding(finding, language) for finding in findings)
-    title = element("h3", text(language, "training.health.title"))
-    return element("section", title, element("ul", items, cls="mt-health"), role="status")
+    words = text(language, "training.health.title")
+    title = element("h3", words)
+    tones = [text(language, f"training.health.tones.{finding.tone}") for finding in findings]
+    # Which figures its sentences have changes with each step.
+    heard = says(f"health {run}", state_said(language, words, " · ".join(tones)))
+    return element("section", title, element("ul", items, cls="mt-health"), **heard)
 
 
 def _finding(finding: Finding, language: str) -> Safe:

@@ -14,6 +14,7 @@ from backend.library.importer import Importer
 from backend.text import text
 from backend.units import size
 from ui.components.slot import slot
+from ui.components.speaking import says, share_said
 from ui.errors import told
 from ui.html import Safe, element, join
 from ui.i18n import Words
@@ -166,9 +167,15 @@ def _card(job: ImportJob, language: str) -> Safe:
             total=size(job.total),
         )
     )
-    bar = element("progress", value=f"{share:.3f}", max=1) if job.state == "copying" else ""
+    bar = (
+        element("progress", value=f"{share:.3f}", max=1, aria_label=job.name)
+        if job.state == "copying"
+        else ""
+    )
     tone = {"copying": "busy", "done": "good", "failed": "bad", "cancelled": "quiet"}[job.state]
-    return element("div", words, bar, cls=f"mt-job mt-{tone}", role="status")
+    far = share_said(language, job.name, job.copied, job.total)
+    heard = says(f"import {job.name}", far if job.state == "copying" else words)
+    return element("div", words, bar, cls=f"mt-job mt-{tone}", **heard)
 
 
 def _kinds(language: str) -> list[tuple[str, str]]:

@@ -23,6 +23,7 @@ from ui.components.length_chart import (
     no_lengths,
 )
 from ui.components.slot import slot
+from ui.components.speaking import says, share_said
 from ui.html import Safe, count, element, facts
 from ui.i18n import Words
 
@@ -116,12 +117,14 @@ def _work(language: str, task: Task) -> Safe:
         else element("progress", max=1, aria_label=doing)
     )
     cancel = action_button(text(language, "data.view.source.cancel"), "cancel", "lengths")
+    title = text(language, "data.tabs.lengths")
     return element(
         "div",
         element("p", doing),
         bar,
         element("div", cancel, cls="mt-buttons"),
         cls="mt-work mt-edge-busy",
+        **says("lengths", share_said(language, title, task.done, task.total)),
     )
 
 

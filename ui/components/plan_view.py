@@ -10,6 +10,7 @@ from backend.planning.speed import Speed
 from backend.text import text
 from backend.units import size
 from ui.components.actions import action_button
+from ui.components.speaking import says
 from ui.html import Safe, badge, count, duration, element, facts, join, table
 
 FIX = "fix"
@@ -29,7 +30,7 @@ def plan_view(plan: Plan, language: str) -> Safe:
         _advice(plan, language),
         _memory(plan, language),
         cls="mt-plan",
-        role="status",
+        **says("plan", _memory_title(plan, language) if plan.needs else ""),
         data_steps=plan.steps.total,
         data_memory=plan.needed,
     )

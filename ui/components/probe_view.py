@@ -7,6 +7,7 @@ from backend.training.failures import explain
 from backend.training.probing import STEPS
 from backend.training.runs import Run, RunState, read_progress
 from ui.components.actions import action_button
+from ui.components.speaking import says
 from ui.html import Safe, element, join
 
 PROBE, STOP = "probe", "stop_probe"
@@ -40,7 +41,7 @@ def _under_way(run: Run, language: str) -> Safe:
         said = text(language, "planning.probe.loading")
     bar = element("progress", value=step, max=STEPS, aria_label=said)
     pieces = [element("p", said), bar, _button("cancel", STOP, language)]
-    return element("div", join(pieces), cls="mt-probe", role="status", data_step=step)
+    return element("div", join(pieces), cls="mt-probe", data_step=step, **says("probe", said))
 
 
 def _button(name: str, action: str, language: str) -> Safe:

@@ -107,12 +107,13 @@ def _actions(run: Run, one: Checkpoint, doubt: Doubt | None, taken: int, languag
         return Safe("")
     if doubt == Doubt(run.id, one.name):
         return _ask(one.name, taken, language)
-    return element(
-        "div",
-        action_button(text(language, "training.checkpoints.resume"), "resume", one.name),
-        action_button(text(language, "training.checkpoints.delete"), "delete", one.name),
-        cls="mt-buttons",
-    )
+    said = checkpoint_words(one.name, language)
+    buttons = [
+        action_button(words, action, one.name, aria_label=f"{words}: {said}")
+        for action in ("resume", "delete")
+        for words in (text(language, f"training.checkpoints.{action}"),)
+    ]
+    return element("div", join(buttons), cls="mt-buttons")
 
 
 def _ask(name: str, freed: int, language: str) -> Safe:

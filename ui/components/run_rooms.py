@@ -31,7 +31,7 @@ class RunRooms:
 
     def __init__(self, services: Services, words: Words) -> None:
         self._workspace = services.workspace
-        with gr.Tabs(elem_id="run-rooms"):
+        with gr.Tabs(overflow_behavior="wrap", elem_id="run-rooms"):
             with _room(words, "checkpoints"):
                 self.checkpoints = RunCheckpoints(services)
             with _room(words, "runs") as self._runs_door:

@@ -45,7 +45,7 @@ class RunVerdict:
         series = series_of(run.folder)
         if not len(series.step):
             return Safe("")
-        return health_view(self._diagnoses.of(run.id, series), language)
+        return health_view(self._diagnoses.of(run.id, series), language, run=run.id)
 
     @cached_property
     def _diagnoses(self) -> Diagnoses:

@@ -11,6 +11,7 @@ from backend.training.checkpoints import FINAL
 from backend.training.layout import LOG, TRAINER_LOG
 from backend.training.runs import Progress, Run, RunState, read_progress
 from ui.components.form import choice_words
+from ui.components.speaking import says, state_said
 from ui.html import Safe, badge, count, duration, element, facts, figure, join
 
 TONES = {
@@ -52,7 +53,7 @@ def status_card(run: Run, language: str) -> Safe:
         "div",
         join(pieces),
         cls="mt-run",
-        role="status",
+        **says(f"run {run.id}", state_said(language, run.id, state_words(run, language))),
         data_state=run.state.value,
         data_step=progress.step if progress else 0,
     )

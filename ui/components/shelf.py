@@ -12,6 +12,7 @@ from backend.problems import Problem
 from backend.text import text
 from backend.units import count_short, size
 from ui.components.actions import action_button
+from ui.components.speaking import says, share_said
 from ui.html import Safe, badge, element, empty, join, table
 
 Item = Model | RawDataset
@@ -108,11 +109,11 @@ def _state(item: Item, check: Verification | None, language: str) -> Safe:
     else:
         pieces = [badge(text(language, "download.ready"), "good")]
     if check is not None:
-        pieces.append(_check(check, language))
+        pieces.append(_check(item.id, check, language))
     return join(pieces)
 
 
-def _check(check: Verification, language: str) -> Safe:
+def _check(name: str, check: Verification, language: str) -> Safe:
     if check.state == "checking":
         words = text(
             language,
@@ -120,8 +121,9 @@ def _check(check: Verification, language: str) -> Safe:
             checked=size(check.checked),
             total=size(check.total),
         )
-        bar = element("progress", value=check.checked, max=max(check.total, 1))
-        return element("div", words, bar, cls="mt-busy", role="status")
+        bar = element("progress", value=check.checked, max=max(check.total, 1), aria_label=name)
+        heard = says(f"check {name}", share_said(language, name, check.checked, check.total))
+        return element("div", words, bar, cls="mt-busy", **heard)
     if check.error is not None:
         return element("div", check.error.sentence(language), cls="mt-bad", role="status")
     if check.state == "cancelled":
@@ -139,11 +141,10 @@ def _actions(item: Item, question: Question | None, language: str) -> Safe:
     if question and question.item_id == item.id:
         return _ask(question, language)
     buttons = [
-        action_button(text(language, "download.actions.verify"), "verify", item.id),
-        action_button(text(language, "download.actions.place"), "place", item.id),
+        action_button(words, action, item.id, aria_label=f"{words}: {item.id}")
+        for action in ("verify", "place", *(() if item.bundled else ("delete",)))
+        for words in (text(language, f"download.actions.{action}"),)
     ]
-    if not item.bundled:
-        buttons.append(action_button(text(language, "download.actions.delete"), "delete", item.id))
     return element("div", join(buttons), cls="mt-buttons")
 
 

@@ -76,7 +76,7 @@ class DataTab:
         self.top = SourcePanel(words, workspace=workspace, desk=self._desk)
         with gr.Row():
             with gr.Column(scale=4, min_width=380):
-                with gr.Tabs(elem_id="data-steps"):
+                with gr.Tabs(overflow_behavior="wrap", elem_id="data-steps"):
                     with words.make(gr.Tab, {"label": "data.tabs.checks"}, id="checks"):
                         self.checks = ChecksPanel(words, self._desk)
                     with words.make(gr.Tab, {"label": "data.tabs.format"}, id="format"):
@@ -84,7 +84,10 @@ class DataTab:
                     with words.make(gr.Tab, {"label": "data.tabs.lengths"}, id="lengths"):
                         self.lengths = LengthsPanel(words, self._desk)
                 self.preparation = PreparePanel(words, workspace=workspace, desk=self._desk)
-            with gr.Column(scale=7, min_width=460), gr.Tabs(elem_id="data-views") as self.views:
+            with (
+                gr.Column(scale=7, min_width=460),
+                gr.Tabs(overflow_behavior="wrap", elem_id="data-views") as self.views,
+            ):
                 with words.make(gr.Tab, {"label": "data.tabs.rows"}, id="rows"):
                     self.rows = RowsPanel(words, self._desk)
                 with words.make(gr.Tab, {"label": "data.tabs.tokens"}, id="tokens"):

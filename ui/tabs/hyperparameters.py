@@ -25,6 +25,7 @@ from ui.components.choices import UNSENT, choices_now
 from ui.components.config_import import ConfigImport
 from ui.components.config_view import ConfigView
 from ui.components.form import build_form
+from ui.components.gradio_keys import let_keys_scroll
 from ui.components.plan_panel import PlanPanel
 from ui.components.settings_shelf import SettingsShelf
 from ui.components.slot import slot
@@ -120,6 +121,7 @@ class HyperparametersTab:
             max_lines=30,
             elem_id="config-yaml",
         )
+        let_keys_scroll("config-command", "config-yaml")
 
     def _wire(self, language: gr.Radio) -> None:
         gr.on(
