@@ -9,6 +9,7 @@ from contextlib import contextmanager
 import pytest
 from playwright.sync_api import Browser, BrowserContext, Page, expect
 
+from tests.browser.axe import findings
 from tests.browser.conftest import VIEWPORT, Opened
 from tests.browser.person import PATIENCE, Person
 from tests.fakes.accounts import write_users
@@ -107,6 +108,7 @@ def test_the_log_in_page_can_be_read(browser: Browser, address: str, scheme: str
     with opened(browser, address, scheme=scheme) as one:
         ratios: dict[str, float] = one.page.evaluate(CONTRASTS)
         assert len(ratios) > 6 and min(ratios.values()) >= 4.5, ratios
+        assert findings(one.page) == []
         assert one.errors == []
         paths = {request.url.removeprefix(address) for request in one.requests}
         assert paths <= {"/", "/login", "/favicon.ico"}

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
-from pathlib import Path
 
 import pytest
 from playwright.sync_api import expect
@@ -134,18 +133,3 @@ def test_runs_are_found_laid_over_noted_and_deleted(me: Person, workspace: Works
     table.get_by_role("button", name="Delete", exact=True).click()
     expect(table.locator("tbody tr")).to_have_count(2)
     assert {run.id for run in list_runs(workspace)} == {"first", "third"}
-
-
-@pytest.mark.parametrize("locale", ["en-US", "zh-CN"])
-@pytest.mark.parametrize("scheme", ["light", "dark"])
-def test_it_fits_a_small_window(
-    open_page: Open, server: Server, tmp_path: Path, locale: str, scheme: str
-) -> None:
-    me = Person(open_page(server.address, locale=locale, color_scheme=scheme).page)
-    me.arrives()
-    me.page.set_viewport_size({"width": 1024, "height": 768})
-    me.goes_to("training")
-    expect(me.sees("run-status").locator(".mt-run")).to_be_visible()
-    wide = "() => document.documentElement.scrollWidth - document.documentElement.clientWidth"
-    assert me.page.evaluate(wide) <= 0, "nothing sticks out of the page"
-    me.photographs(tmp_path / f"training-{locale}-{scheme}.png")

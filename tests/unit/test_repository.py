@@ -23,6 +23,7 @@ SAID_NOWHERE = {
 }
 
 MODULE_OF = {
+    "axe-playwright-python": "axe_playwright_python",
     "markdown-it-py": "markdown_it",
     "pyyaml": "yaml",
     "types-PyYAML": "yaml",
