@@ -47,6 +47,8 @@ class HyperparametersTab:
         plan: What the training would be.
         refresh: Choices, preview and plan again.
         restore: What this browser had typed, once, when the page loads.
+        taken: What ``take`` fills.
+        remember: Keeps in the browser what an event has filled; gives the event after that.
     """
 
     def __init__(
@@ -77,6 +79,7 @@ class HyperparametersTab:
                 self._lay_out_preview(words)
         self.ready = gr.State(False)
         self._picked = [self.form.components[name] for name in ("model", "dataset", "template")]
+        self.taken = [self.preset, self.about, *self.form.inputs]
         self._wire(language)
         self.shelf.wire(language, self.form, self._fill)
         self.imported.wire(language, self.form, self._fill)
@@ -152,14 +155,23 @@ class HyperparametersTab:
         """Keep in the browser what a person did, not what the page set while it was loading."""
         kept = [self.preset, *self.form.inputs]
         script = remember_script(["preset", *self.form.components])
+
+        def remember(event: Any) -> Any:
+            return event.then(None, kept, remembered, js=script)
+
+        self.remember = remember
         # A text box tells of a key before its value has it; leaving the box tells of all of it.
         edits = [one.input for one in self.form.inputs]
         edits += [one.blur for one in self.form.inputs if isinstance(one, gr.Textbox)]
         gr.on(edits, None, kept, remembered, js=script)
         for filled in (self.chosen, self.shelf.loaded, self.imported.taken, self.plan.fixed):
-            filled.then(None, kept, remembered, js=script)
+            remember(filled)
 
     # What happens
+
+    def take(self, language: str, values: Mapping[str, Any]) -> list[Any]:
+        """The form with the first preset's settings, and these values."""
+        return [FIRST_PRESET, _preset_help(FIRST_PRESET, language), *self._fill(values)]
 
     def _preview(self, language: str, *entered: Any) -> list[Any]:
         axes = len(self.sweep.axes)
