@@ -21,7 +21,7 @@ from backend.problems import Problem
 from backend.text import text
 from backend.workspace import Workspace
 from ui.components.actions import action_button, action_slot
-from ui.components.data_canvas import Asked, Canvas
+from ui.components.data_canvas import CHOOSE, Asked, Canvas
 from ui.components.data_facts import selection_facts
 from ui.components.slot import slot
 from ui.errors import told
@@ -116,7 +116,7 @@ class PreparePanel:
     def show(self, language: str, look: Look | None, task: Task | None) -> list[Any]:
         """What would be taught, and how the preparation of this file stands."""
         if look is None:
-            return [empty(language, "data.prepare.empty"), ""]
+            return [empty(language, "data.prepare.empty", CHOOSE), ""]
         selection = look.selection
         summary = selection_facts(selection.counts(), language) if selection else ""
         return [summary, _result(self._workspace, task, language) if task else ""]

@@ -30,7 +30,7 @@ from ui.components.settings_shelf import SettingsShelf
 from ui.components.slot import slot
 from ui.components.sweep_panel import SweepPanel
 from ui.errors import told
-from ui.html import element, facts
+from ui.html import element, empty, facts
 from ui.i18n import Words
 from ui.wiring import PRIVATE, Refresh
 
@@ -275,6 +275,8 @@ def config_preview(services: Services, values: Mapping[str, Any], language: str)
     try:
         config = checked_config(services, values)
     except MedTuneError as error:
+        if not values.get("dataset") and not picked_choices(services)["dataset"]:
+            return empty(language, "hyperparameters.no_dataset", "data#data-source"), ""
         tone = "mt-bad" if isinstance(error, HyperparameterError) else "mt-notice"
         return element("p", error.sentence(language), cls=tone, role="status"), ""
     cleaned = validate(values)

@@ -21,10 +21,10 @@ from ui.components.run_checkpoints import Doubt
 from ui.components.run_curves import chart_of, curves_in
 from ui.components.run_rooms import RunRooms
 from ui.components.run_verdict import VERDICT, RunVerdict
-from ui.components.run_view import plan_card, stamp, state_words, status_card
+from ui.components.run_view import no_run, plan_card, stamp, state_words, status_card
 from ui.components.slot import slot
 from ui.errors import told
-from ui.html import Safe, empty
+from ui.html import Safe
 from ui.i18n import Words
 from ui.wiring import PRIVATE, Refresh
 
@@ -181,7 +181,7 @@ class TrainingTab:
         runs = list_runs(self._services.workspace)
         chosen = next((one for one in runs if one.id == run_id), runs[0] if runs else None)
         choices = [(f"{one.id} · {state_words(one, language)}", one.id) for one in runs]
-        status = status_card(chosen, language) if chosen else empty(language, "training.empty")
+        status = status_card(chosen, language) if chosen else no_run(language)
         charted = [chosen, *self._table.laid_over(over, chosen)] if chosen else []
         can_chat = chosen is not None and any(one.complete for one in chosen.checkpoints())
         return [
