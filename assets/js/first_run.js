@@ -1,7 +1,7 @@
 // The strip of first steps above the tabs.
 //
 // Runs behind patch.js as the body of Gradio's js_on_load with `element`, `props`, `watch` and `trigger`.
-// The value, as what the header's pulse brings, is {offer, step, content}; before the first answer there is
+// The value, as what the header's pulse brings, is {language, offer, step, content}; before the first answer there is
 // no step. A button makes the event of its step: "take", "prepare", "settings", "start", "compare" or
 // "done". What is kept in this browser says whether the strip is shown: "hidden" by the person, "asked" for,
 // "done" for good, or else what was offered last ("open" or "closed"), so that nothing moves when the page
@@ -14,6 +14,8 @@ const root = element.querySelector(".mt-first");
 const content = root.querySelector(".mt-live");
 let now = props.value;
 let pressed = null;
+let told = 0; // rises with each value
+let asked = 0; // what it was when the pulse was last asked
 
 const kept = () => localStorage.getItem(KEY) ?? "";
 const keep = (choice) => kept() !== choice && localStorage.setItem(KEY, choice);
@@ -40,7 +42,6 @@ function show() {
 }
 
 function hear(answer) {
-  if (!answer) return;
   now = answer;
   show();
 }
@@ -78,11 +79,18 @@ window.addEventListener("storage", follow);
 
 window.medtuneRiders ??= {};
 window.medtuneRiders["first-run"] = {
-  begun: () => (shown() && document.visibilityState === "visible" ? document.documentElement.lang : null),
-  answered: hear,
+  begun: () => {
+    asked = told;
+    return shown() && document.visibilityState === "visible" ? document.documentElement.lang : null;
+  },
+  answered: (answer) => {
+    // What was said since is newer than this.
+    if (answer && asked === told && answer.language === document.documentElement.lang) hear(answer);
+  },
 };
 
 watch("value", () => {
+  told += 1;
   pressed = null;
   hear(props.value);
 });

@@ -50,6 +50,7 @@ class FirstRun:
         """The strip as it is now."""
         state = self.steps.state()
         return {
+            "language": language,
             "offer": state.offer.value,
             "step": state.step.value,
             "content": strip(language, state),
