@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import Any
 
 from backend.chat import conversations
-from backend.chat.choices import distinct, keys_to_compare, training_questions
+from backend.chat.choices import distinct, keys_to_compare
 from backend.chat.conversations import Conversation, SavedColumn
 from backend.chat.room import Room
 from backend.chat.settings import Settings
@@ -27,14 +27,13 @@ from backend.data.preparing import list_preparing, offered_name, start_preparing
 from backend.data.recipe import settings_of
 from backend.data.registry import PreparedDataset, prepared_folders
 from backend.data.tasks import Task, TaskState
-from backend.errors import DataError, MedTuneError
+from backend.errors import DataError, MedTuneError, RunError
 from backend.library.datasets import SAMPLES
 from backend.services import Services
 from backend.text import LANGUAGES
 from backend.training import saved
 from backend.training.presets import apply, list_presets
 from backend.training.runs import Run, list_runs, read_progress
-from backend.training.saved import Source
 from backend.training.schema import defaults
 from backend.workspace import Workspace
 
@@ -102,10 +101,9 @@ class FirstSteps:
     def state(self) -> State:
         """Costs a look at what a newcomer has; asked for by who sees the steps only."""
         runs = list_runs(self._workspace)
-        mine = next((run for run in runs if _MINE.fullmatch(run.id)), None)
+        mine = next((run for run in runs if _is_mine(run)), None)
         state = (self._of_run(mine) if mine else None) or self._of_data(mine)
-        others = any(not _MINE.fullmatch(run.id) for run in runs)
-        if others or self._services.read_only:
+        if not all(map(_is_mine, runs)) or self._services.read_only:
             return state
         offer = Offer.DONE if state.step is Step.DONE else Offer.NEWCOMER
         return replace(state, offer=offer)
@@ -152,7 +150,7 @@ class FirstSteps:
         Raises:
             MedTuneError: as ``Supervisor.start``.
         """
-        mine = next((r for r in list_runs(self._workspace) if _MINE.fullmatch(r.id)), None)
+        mine = self._mine()
         if mine is not None and (mine.state.pending or distinct(mine)):
             return mine
         own = self._values()
@@ -164,10 +162,12 @@ class FirstSteps:
         """Show the base and the trained model, and bring them into memory.
 
         Raises:
-            EngineError: there is none, or its process can't be started.
+            RunError: there is no trained model.
+            EngineError: the base is gone, or a process can't be started.
         """
-        runs = list_runs(self._workspace)
-        run = next(one for one in runs if _MINE.fullmatch(one.id) and distinct(one))
+        run = self._mine()
+        if run is None or not distinct(run):
+            raise RunError("training.errors.run_missing", run=NAME)
         keys = keys_to_compare(self._workspace, run, distinct(run)[-1].name)
         if any(column.messages for column in self._room.conversation().columns):
             self._room.begin()
@@ -185,8 +185,7 @@ class FirstSteps:
         Raises:
             EngineError: nobody can be asked.
         """
-        column = next(one for one in self._room.conversation().columns if one.run)
-        questions = training_questions(self._workspace, column.run)
+        questions = self._room.questions()
         return self._room.talk.ask(next(iter(questions), ""), settings)
 
     # How it is derived
@@ -219,6 +218,10 @@ class FirstSteps:
         failed_once = any(task.problem is not None for task in tasks)
         return State(Step.PREPARE, Offer.NOBODY, failed=failed_once)
 
+    def _mine(self) -> Run | None:
+        """The newest run of these steps."""
+        return next((run for run in list_runs(self._workspace) if _is_mine(run)), None)
+
     def _begun(self) -> list[str]:
         """Ids of the samples that somebody has looked at, the latest first."""
         ids = [f"sample/medical_{language}" for language in LANGUAGES]
@@ -248,7 +251,7 @@ class FirstSteps:
         return {**apply(preset, defaults()), **own}
 
     def _settings_kept(self) -> bool:
-        return Source("saved", NAME) in saved.list_sources(self._workspace)
+        return (self._workspace.settings / f"{NAME}.json").is_file()
 
     def _was_answered(self, run: Run) -> bool:
         """Whether somebody has asked the run and its base the same; read anew when a conversation
@@ -266,6 +269,10 @@ class FirstSteps:
             return both_answered(conversations.load(self._workspace, conversation_id), run.id)
         except MedTuneError:  # it was deleted just now
             return False
+
+
+def _is_mine(run: Run) -> bool:
+    return _MINE.fullmatch(run.id) is not None
 
 
 def both_answered(conversation: Conversation, run_id: str) -> bool:

@@ -61,11 +61,12 @@ def empty(language: str, key: str, *ways: str, **params: object) -> Safe:
     Args:
         ways: Where the words in square brackets lead, in their order, see ``linked``.
     """
-    return element("div", linked(text(language, key, **params), *ways), cls="mt-empty")
+    words = linked(text(language, key, **params), *ways)
+    return element("div", element("span", words), cls="mt-empty")
 
 
 def linked(words: str, *ways: str) -> Safe:
-    """A sentence whose words in square brackets are buttons that do what they say.
+    """A sentence whose words in square brackets are links that do what they say.
 
     Args:
         ways: For each of them ``"tab"``, ``"tab#field"``, ``"#field"`` or ``"sample"``, see
@@ -77,8 +78,8 @@ def linked(words: str, *ways: str) -> Safe:
     pieces: list[object] = [plain]
     for way, piece in zip(ways, rest, strict=True):
         said, _, after = piece.partition("]")
-        button = element("button", said, type="button", cls="mt-link", data_way=way)
-        pieces += [button, after]
+        # No button: its words would not run on over the end of a line.
+        pieces += [element("a", said, href="#", cls="mt-link", data_way=way), after]
     return join(pieces)
 
 

@@ -14,6 +14,7 @@ const root = element.querySelector(".mt-first");
 const content = root.querySelector(".mt-live");
 let now = props.value;
 let pressed = null;
+let walked = false; // a step was shown here that was not the last
 let told = 0; // rises with each value
 let asked = 0; // what it was when the pulse was last asked
 
@@ -25,13 +26,14 @@ function wanted() {
   const choice = kept();
   if (choice === "hidden") return false;
   if (choice === "asked") return true;
-  if (choice === "done") return shown();
+  if (choice === "done") return walked;
   return now.offer === "open" && (now.step || choice !== "closed");
 }
 
 function show() {
   if (now.step && !["hidden", "asked", "done"].includes(kept())) keep(now.offer);
   root.toggleAttribute("data-shown", Boolean(wanted()));
+  walked ||= shown() && Boolean(now.step) && now.step !== "done";
   const next = document.createElement("template");
   next.innerHTML = now.content;
   patch(content, next.content);

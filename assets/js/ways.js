@@ -1,6 +1,6 @@
 // Words in an empty place that lead to what is to be done next.
 //
-// Runs as the body of Gradio's js_on_load with `element` and `trigger`. A button's data-way is "tab",
+// Runs as the body of Gradio's js_on_load with `element` and `trigger`. A link's data-way is "tab",
 // "tab#field" or "#field": its "way" event opens the tab, and the field gets the focus. The way "sample" is
 // an event of its own.
 
@@ -18,8 +18,9 @@ function reach(id, until) {
 
 function go(event) {
   if (!element.isConnected) return document.removeEventListener("click", go);
-  const way = event.target.closest("button[data-way]")?.dataset.way;
+  const way = event.target.closest("a[data-way]")?.dataset.way;
   if (!way) return;
+  event.preventDefault();
   if (way === "sample") return trigger("sample");
   const [tab, field] = way.split("#");
   if (tab) trigger("way", { tab });

@@ -72,7 +72,7 @@ def test_only_what_is_seen_asks_and_nothing_is_drawn_that_did_not_change(
 
 
 def said(key: str) -> str:
-    """As it is read: words in square brackets are a button's."""
+    """As it is read: words in square brackets are a link's."""
     return text("zh", key).replace("[", "").replace("]", "")
 
 

@@ -45,8 +45,7 @@ def test_every_empty_place_can_be_drawn(language: str) -> None:
 def test_words_of_others_are_escaped() -> None:
     words = linked("<b> [to <i>] & back", "#i")
     assert words == (
-        '&lt;b&gt; <button type="button" data-way="#i" class="mt-link">to &lt;i&gt;</button>'
-        " &amp; back"
+        '&lt;b&gt; <a href="#" data-way="#i" class="mt-link">to &lt;i&gt;</a> &amp; back'
     )
 
 

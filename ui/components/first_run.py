@@ -85,7 +85,7 @@ def _said(state: State, language: str) -> Safe:
     if state.step is not Step.DONE:
         number = STEPS.index(state.step) + 1
         counted = text(language, "welcome.counted", number=number, of=len(STEPS))
-        said = [element("span", counted, cls="mt-quiet"), " "]
+        said = [element("span", counted, cls="mt-quiet")]
     manner = "going" if state.going else "failed" if state.failed else "say"
     said.append(text(language, f"welcome.{state.step.value}.{manner}", name=state.name))
     return element("p", *said, cls="mt-first-said", role="status")

@@ -13,7 +13,7 @@ SAMPLE = "sample"
 
 
 def build_ways() -> gr.HTML:
-    """Hears of the buttons that ``ui.html.empty`` makes. Its ``way`` event carries a tab, see
+    """Hears of the links that ``ui.html.empty`` makes. Its ``way`` event carries a tab, see
     ``way_to``; its ``sample`` event asks for the sample data."""
     return gr.HTML(html_template="", js_on_load=script("ways.js"), visible="hidden")
 
