@@ -124,9 +124,16 @@ class FirstSteps:
         """
         source = self.take(language)
         if self.state().step in (Step.TAKE, Step.PREPARE) and not self._preparing():
-            look = self._services.desk.look(source)
-            settings = settings_of(offered_name(self._workspace, source), percent=SHARE, seed=SEED)
-            start_preparing(self._workspace, look.path, look.recipe, settings)
+            desk = self._services.desk
+            look = desk.look(source)
+            start_preparing(
+                self._workspace,
+                look.path,
+                look.recipe,
+                settings_of(offered_name(self._workspace, source), percent=SHARE, seed=SEED),
+                evaluation=look.evaluation,
+                lengths=desk.lengths_folder(look) if look.recipe.cutoff else None,
+            )
         return source
 
     def settings(self) -> dict[str, Any]:

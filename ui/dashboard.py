@@ -72,7 +72,7 @@ def build_dashboard(services: Services, *, language: str, logs_in: bool = False)
         fill_width=True,
         delete_cache=(UPLOAD_SECONDS, UPLOAD_SECONDS),
     ) as page:
-        # Which one of all pages, and of this dashboard only.
+        # One for all pages of this dashboard.
         room = Room(services.workspace, services.engines, services.remotes)
         first = FirstRun(FirstSteps(services, room))
         riders = {RIDER: first.ride}

@@ -1,11 +1,11 @@
 // The strip of first steps above the tabs.
 //
 // Runs behind patch.js as the body of Gradio's js_on_load with `element`, `props`, `watch` and `trigger`.
-// The value, as what the header's pulse brings, is {language, offer, step, content}; before the first answer there is
-// no step. A button makes the event of its step: "take", "prepare", "settings", "start", "compare" or
-// "done". What is kept in this browser says whether the strip is shown: "hidden" by the person, "asked" for,
-// "done" for good, or else what was offered last ("open" or "closed"), so that nothing moves when the page
-// is loaded again.
+// The value, as what the header's pulse brings, is {language, offer, step, content}; before the first answer
+// there is no step. A button makes the event of its step: "take", "prepare", "settings", "start", "compare"
+// or "done". What is kept in this browser says whether the strip is shown: "hidden" by the person, "asked"
+// for, "done" for good, or else what was offered last ("open" or "closed"), so that nothing moves when the
+// page is loaded again.
 
 const KEY = "medtune.first_steps";
 const PRESSED_MS = 6000;
@@ -40,7 +40,8 @@ function show() {
   // Until the step has changed a second press would be one too many.
   const waits = pressed !== null && pressed.step === now.step && Date.now() - pressed.at < PRESSED_MS;
   if (!waits) pressed = null;
-  for (const button of content.querySelectorAll("button:not([data-step=hide])")) button.disabled = waits;
+  // Not disabled, which would take the focus from it.
+  if (waits) content.querySelector("button:not([data-step=hide])")?.setAttribute("aria-disabled", "true");
 }
 
 function hear(answer) {
@@ -57,7 +58,7 @@ function press(step) {
 
 root.addEventListener("click", (event) => {
   const button = event.target.closest("button[data-step]");
-  if (button && !button.disabled) press(button.dataset.step);
+  if (button && button.ariaDisabled !== "true") press(button.dataset.step);
 });
 
 // From a discreet place of the page.
