@@ -3,16 +3,24 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping
+import time
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
 import gradio as gr
 
+from backend.chat.room import Room
+from backend.first_steps import FirstSteps, Step
 from backend.services import Services
 from backend.text import LANGUAGES, text
+from ui.components.chat_question import LOOK_SECONDS, MOST_PAGES, stay
+from ui.components.chat_settings import settings_of
 from ui.components.choices import take_choices_as_sent
+from ui.components.data_canvas import ORDERED
+from ui.components.first_run import RIDER, FirstRun
 from ui.components.slot import slot
+from ui.components.ways import build_ways, way_to
 from ui.errors import told
 from ui.header import Header, build_header
 from ui.html import Safe, element
@@ -22,7 +30,7 @@ from ui.tabs.data import DataTab
 from ui.tabs.download import DownloadTab
 from ui.tabs.hyperparameters import HyperparametersTab
 from ui.tabs.training import TrainingTab
-from ui.wiring import PRIVATE, Refresh
+from ui.wiring import CARRYING, PRIVATE, Refresh
 
 UPLOAD_SECONDS = 3600
 """How long an upload is kept beside the copy that was imported from it."""
@@ -64,13 +72,19 @@ def build_dashboard(services: Services, *, language: str, logs_in: bool = False)
         fill_width=True,
         delete_cache=(UPLOAD_SECONDS, UPLOAD_SECONDS),
     ) as page:
-        header = build_header(services, words, logs_in=logs_in)
-        rooms = _lay_out_rooms(services, words, header.language)
+        # One for all pages of this dashboard.
+        room = Room(services.workspace, services.engines, services.remotes)
+        first = FirstRun(FirstSteps(services, room))
+        riders = {RIDER: first.ride}
+        header = build_header(services, words, logs_in=logs_in, riders=riders)
+        first.lay_out()
+        rooms = _lay_out_rooms(services, words, header.language, room)
         words.make(slot, {"value": _note}, elem_id="note")
-        _wire_language(page, header, words, rooms)
+        _wire_language(page, header, words, rooms, first)
         for name, refresh in rooms.refreshes.items():
             _show(rooms.doors[name].select, refresh, header)
         _wire_ways(rooms, header.language)
+        _wire_first_steps(rooms, first, header.language)
         _tell_one_of_progress(page, header.language)
     return page
 
@@ -86,7 +100,7 @@ def _tell_one_of_progress(page: gr.Blocks, one: gr.Radio) -> None:
         event.show_progress_on = [one]
 
 
-def _lay_out_rooms(services: Services, words: Words, language: gr.Radio) -> Rooms:
+def _lay_out_rooms(services: Services, words: Words, language: gr.Radio, room: Room) -> Rooms:
     # Outside the tabs: Gradio mounts what is in a tab when it is first opened.
     remembered = gr.BrowserState({}, storage_key="medtune.form", secret="medtune")
     with gr.Tabs(selected=TABS[0], overflow_behavior="wrap", elem_id="tabs") as frame:
@@ -105,7 +119,7 @@ def _lay_out_rooms(services: Services, words: Words, language: gr.Radio) -> Room
             training = TrainingTab(services, words, language, form=form.form)
         with doors["chat"]:
             _heading(words, "chat")
-            chat = ChatTab(services, words, language)
+            chat = ChatTab(services, words, language, room=room)
     return Rooms(frame, doors, download, data, form, training, chat)
 
 
@@ -135,6 +149,60 @@ def _wire_ways(rooms: Rooms, language: gr.Radio) -> None:
     ).then(lambda: "", None, way, **PRIVATE)
 
 
+def _wire_first_steps(rooms: Rooms, first: FirstRun, language: gr.Radio) -> None:
+    """Each step in the tab that it is about, and the ways that lead there from an empty place."""
+    steps, form, training, chat = first.steps, rooms.hyperparameters, rooms.training, rooms.chat
+
+    def show(spoken: str) -> list[Any]:
+        return rooms.data.choose(spoken, steps.take(spoken))
+
+    def prepare(spoken: str) -> list[Any]:
+        return rooms.data.choose(spoken, steps.prepare(spoken))
+
+    def fill(spoken: str) -> list[Any]:
+        return form.take(spoken, steps.settings())
+
+    def compare(spoken: str, *entered: Any) -> Iterator[Any]:
+        settings = settings_of(*entered)
+        steps.compare()
+        keys = [column.key for column in chat.room.conversation().columns]
+        yield chat.choice.show(spoken, keys)
+        while steps.loading:
+            yield gr.skip()
+            time.sleep(LOOK_SECONDS)
+        yield from stay(steps.ask(settings))
+
+    def then_go(event: Any, tab: str) -> None:
+        # What the step has changed first: coming to the tab shows it.
+        gone = event.success(lambda: _go(tab), None, rooms.frame, **PRIVATE)
+        gone.then(told(first.show), language, first.strip, **PRIVATE)
+
+    ways = build_ways()
+    data = rooms.data.chosen
+    then_go(ways.sample(told(show), language, data, **ORDERED), "data")
+    then_go(first.on(Step.TAKE)(told(show), language, data, **ORDERED), "data")
+    then_go(first.on(Step.PREPARE)(told(prepare), language, data, **ORDERED), "data")
+    filled = first.on(Step.SETTINGS)(told(fill), language, form.taken, **PRIVATE)
+    then_go(form.remember(filled), "hyperparameters")
+    start = told(training.starting(steps.start))
+    started = first.on(Step.START)(start, training.starts_with, training.started, **PRIVATE)
+    then_go(started, "training")
+    asked = [language, *chat.settings]
+    compared = first.on(Step.COMPARE)
+    compared(lambda: _go("chat"), None, rooms.frame, **PRIVATE)
+    compared(
+        told(compare), asked, chat.choice.columns, concurrency_limit=MOST_PAGES, **PRIVATE
+    ).then(told(first.show), language, first.strip, **PRIVATE)
+    first.on(Step.DONE)(lambda: _go("download"), None, rooms.frame, **PRIVATE)
+    first.strip.asked(told(first.show), language, first.strip, **PRIVATE)
+    ways.way(_follow, None, rooms.frame, **CARRYING)
+
+
+def _follow(event: gr.EventData) -> Any:
+    tab = way_to(event)
+    return _go(tab) if tab in TABS else gr.skip()
+
+
 def _door(words: Words, name: str) -> gr.Tab:
     return words.make(gr.Tab, {"label": f"app.tabs.{name}"}, id=name, elem_id=f"tab-{name}")
 
@@ -153,7 +221,9 @@ def _go(tab: str) -> Any:
 
 
 def _note(language: str) -> str:
-    return element("p", text(language, "app.note"), cls="mt-note")
+    words = text(language, "welcome.title")
+    again = element("button", words, type="button", cls="mt-link", data_first_steps="")
+    return element("p", text(language, "app.note"), " ", again, cls="mt-note")
 
 
 def _show(trigger: Any, refresh: Refresh, header: Header) -> Any:
@@ -166,7 +236,9 @@ def _show(trigger: Any, refresh: Refresh, header: Header) -> Any:
     )
 
 
-def _wire_language(page: gr.Blocks, header: Header, words: Words, rooms: Rooms) -> None:
+def _wire_language(
+    page: gr.Blocks, header: Header, words: Words, rooms: Rooms, first: FirstRun
+) -> None:
     """Choose the language when a page loads, and change it in place when the person does."""
 
     def on_load(remembered: str, request: gr.Request) -> list[Any]:
@@ -189,9 +261,10 @@ def _wire_language(page: gr.Blocks, header: Header, words: Words, rooms: Rooms) 
         trigger_mode="always_last",
         **PRIVATE,
     )
+    _show(loaded.then, first.refresh, header)
     # First what is typed over soonest. The other tabs show what is on disk when they are opened.
     restored = _show(loaded.then, rooms.hyperparameters.restore, header)
     for refresh in (header.refresh, rooms.download.restore, rooms.download.refresh):
         _show(restored.then, refresh, header)
-    for refresh in [header.refresh, *rooms.refreshes.values()]:
+    for refresh in [header.refresh, first.refresh, *rooms.refreshes.values()]:
         _show(changed.then, refresh, header)

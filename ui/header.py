@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -40,7 +40,18 @@ class Header:
     refresh: Refresh
 
 
-def build_header(services: Services, words: Words, *, logs_in: bool = False) -> Header:
+def build_header(
+    services: Services,
+    words: Words,
+    *,
+    logs_in: bool = False,
+    riders: Mapping[str, Callable[[Any], Any]] | None = None,
+) -> Header:
+    """Lay the header out.
+
+    Args:
+        riders: What else is asked along with what it asks by itself, see ``Pulse``.
+    """
     logo = Safe((ASSETS / "logo.svg").read_text(encoding="utf-8"))
     with gr.Row(elem_id="header"):
         words.make(
@@ -84,7 +95,14 @@ def build_header(services: Services, words: Words, *, logs_in: bool = False) -> 
         return Beat("", {ACTIVITY: activity_now, TITLE: title_now})
 
     # A page in the background still says in its title how far a run is, and when it ends.
-    Pulse(look, live=(ACTIVITY, TITLE), every=TICK_SECONDS, unseen=True)
+    Pulse(
+        look,
+        live=(ACTIVITY, TITLE),
+        riders=riders,
+        every=TICK_SECONDS,
+        riding=TICK_SECONDS,
+        unseen=True,
+    )
     refresh = Refresh(lambda chosen: now(services, chosen), [activity, title])
     return Header(language=language, remembered=remembered, refresh=refresh)
 

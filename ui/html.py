@@ -55,9 +55,32 @@ def badge(words: str, tone: str) -> Safe:
     return element("span", words, cls=f"mt-badge mt-{tone}")
 
 
-def empty(language: str, key: str, **params: object) -> Safe:
-    """What an empty place says: what to do next."""
-    return element("div", text(language, key, **params), cls="mt-empty")
+def empty(language: str, key: str, *ways: str, **params: object) -> Safe:
+    """What an empty place says: what to do next.
+
+    Args:
+        ways: Where the words in square brackets lead, in their order, see ``linked``.
+    """
+    words = linked(text(language, key, **params), *ways)
+    return element("div", element("span", words), cls="mt-empty")
+
+
+def linked(words: str, *ways: str) -> Safe:
+    """A sentence whose words in square brackets are links that do what they say.
+
+    Args:
+        ways: For each of them ``"tab"``, ``"tab#field"``, ``"#field"`` or ``"sample"``, see
+            ``assets/js/ways.js``. Without any the sentence is taken as it is.
+    """
+    if not ways:
+        return safe(words)
+    plain, *rest = words.split("[")
+    pieces: list[object] = [plain]
+    for way, piece in zip(ways, rest, strict=True):
+        said, _, after = piece.partition("]")
+        # No button: its words would not run on over the end of a line.
+        pieces += [element("a", said, href="#", cls="mt-link", data_way=way), after]
+    return join(pieces)
 
 
 def facts(pairs: Iterable[tuple[str, object]]) -> Safe:

@@ -13,7 +13,7 @@ from backend.data.meaning.mapping import ColumnMap
 from backend.data.prepare import Plan, free_target, prepare
 from backend.data.reading.reader import RowReader
 from backend.data.recipe import PrepareSettings, Recipe
-from backend.data.registry import PreparedDataset, find_prepared
+from backend.data.registry import PreparedDataset, find_prepared, prepared_folders
 from backend.data.studies import Request, columns_of, obtain_study
 from backend.data.tasks import Progress, Task, TaskState, cancel_task, read_task, start_task
 from backend.errors import DataError
@@ -87,6 +87,16 @@ def list_preparing(workspace: Workspace, source: Path) -> list[Task]:
     tasks = [task for folder in folders if (task := read_task(folder))]
     mine = [task for task in tasks if task.asked.get("source") == str(source)]
     return sorted(mine, key=lambda task: task.asked.get("asked", 0), reverse=True)
+
+
+def offered_name(workspace: Workspace, source_id: str) -> str:
+    """A name for the prepared dataset after its source, with a number where it is taken."""
+    taken = {one.name for one in prepared_folders(workspace)}
+    stem = source_id.replace("\\", "/").split("/")[-1].split(".")[0]
+    plain = "".join(letter if letter.isalnum() or letter in "_-" else "-" for letter in stem)
+    base = plain.strip("-")[:60] or "dataset"
+    names = [base, *(f"{base}-{number}" for number in range(2, len(taken) + 3))]
+    return next(name for name in names if name not in taken)
 
 
 def cancel_preparing(workspace: Workspace, name: str) -> None:

@@ -66,7 +66,7 @@ class Watch:
         elif event in _CHANGES:
             for path in details[:2]:
                 if isinstance(path, str | bytes | os.PathLike):
-                    self._write(path)
+                    self._write(_below(path, details[-1]))
         elif event in {"os.listdir", "os.scandir"}:
             self._look(details[0])
         elif event in {"socket.connect", "socket.getaddrinfo"}:
@@ -86,6 +86,13 @@ class Watch:
             real = Path(os.path.realpath(os.fsdecode(path)))
             if real.is_relative_to(self.outside):
                 self.read.add(str(real))
+
+
+def _below(path: str | bytes | os.PathLike[str], folder: Any) -> str:
+    """Where a path leads that is told as one in an open folder, as by ``shutil.rmtree``."""
+    name = os.fsdecode(path)
+    known = isinstance(folder, int) and folder >= 0 and not os.path.isabs(name)
+    return os.path.join(os.path.realpath(f"/proc/self/fd/{folder}"), name) if known else name
 
 
 _watching: list[Watch] = []

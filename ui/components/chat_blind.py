@@ -161,10 +161,10 @@ class BlindPanel:
 
     def _drawn(self, language: str, which: str | None, number: int, asked_reveal: bool) -> Safe:
         if which is None:
-            return empty(language, "chat.blind.empty")
+            return empty(language, "chat.blind.empty", "#blind-question")
         row = self._row(find_sheet(self._workspace, which), number)
         if row is None:
-            return empty(language, "chat.blind.empty")
+            return empty(language, "chat.blind.empty", "#blind-question")
         return row_view(row, self._rated(row.sheet), language, asked_reveal=asked_reveal)
 
     def _row(self, sheet: Sheet, number: int) -> BlindRow | None:

@@ -78,7 +78,7 @@ def news_of(room: Room, asked: Any) -> dict[str, Any]:
     }
     if question.get("stamp") != stamp:
         answer["columns"] = _columns(room, lives, language)
-        answer["empty"] = empty(language, "chat.empty")
+        answer["empty"] = empty(language, "chat.empty", "#chat-columns")
     return answer
 
 

@@ -61,7 +61,7 @@ class DifferencePanel:
 
 
 def _empty(language: str) -> Safe:
-    return empty(language, "chat.difference.empty")
+    return empty(language, "chat.difference.empty", "#chat-question")
 
 
 def differences(

@@ -23,7 +23,7 @@ MOST_PAGES = 16
 """Events that may wait for answers at the same time; an engine puts their rows into one batch."""
 
 ALL = ""
-_LOOK_SECONDS = 0.4
+LOOK_SECONDS = 0.4
 """Between two looks whether the browser is still there: when it has gone, generation ends."""
 
 _ASKING = ("regenerate", "resend")
@@ -137,11 +137,11 @@ class ChatQuestion:
         settings = settings_of(*entered)
         asking = self._room.talk.ask(question, settings, _keys(target))
         yield ""
-        yield from _stay(asking)
+        yield from stay(asking)
 
     def _again(self, language: str, target: str | None, *entered: Any) -> Iterator[Any]:
         settings = settings_of(*entered)
-        yield from _stay(self._room.talk.regenerate(settings, _keys(target)))
+        yield from stay(self._room.talk.regenerate(settings, _keys(target)))
 
     def _press_asking(self, language: str, event: gr.EventData, *entered: Any) -> Iterator[Any]:
         action, target = pressed(event)
@@ -152,10 +152,10 @@ class ChatQuestion:
         settings = settings_of(*entered)
         keys = _keys(column)
         if action == "regenerate":
-            yield from _stay(self._room.talk.regenerate(settings, keys))
+            yield from stay(self._room.talk.regenerate(settings, keys))
         else:
             question = said.get("text") if isinstance(said.get("text"), str) else ""
-            yield from _stay(self._room.talk.resend(target, question, settings, keys))
+            yield from stay(self._room.talk.resend(target, question, settings, keys))
 
     def _undo(self, language: str, target: str | None) -> None:
         self._room.talk.undo(_keys(target))
@@ -169,7 +169,7 @@ def _keys(target: str | None) -> list[str] | None:
     return [target] if target else None
 
 
-def _stay(asking: Asking) -> Iterator[Any]:
+def stay(asking: Asking) -> Iterator[Any]:
     """Stay with a question until it is answered; when the browser leaves, stop the answers.
 
     Nothing is sent: the board asks for what is new. But Gradio closes a page's events when its
@@ -181,7 +181,7 @@ def _stay(asking: Asking) -> Iterator[Any]:
     try:
         while asking.running:
             yield gr.skip()
-            asking.wait(_LOOK_SECONDS)
+            asking.wait(LOOK_SECONDS)
     finally:
         asking.stop()
     if asking.error is not None:

@@ -146,7 +146,7 @@ class QuestionsPanel:
             own = own_questions(self._workspace)
             return _list(own[first - 1 : first - 1 + PAGE], len(own), first, language)
         if seen is None:
-            return empty(language, "chat.questions.empty_datasets")
+            return empty(language, "chat.questions.empty_datasets", "data")
         note = "" if seen.certain else text(language, "chat.questions.changed")
         warning = element("p", note, cls="mt-notice") if note else ""
         if source == "unseen":
@@ -241,9 +241,9 @@ def _list(
     questions: Sequence[Question], total: int, first: int, language: str, dataset: str = ""
 ) -> Safe:
     if not questions:
-        return empty(
-            language, "chat.questions.empty_rows" if dataset else "chat.questions.empty_own"
-        )
+        if dataset:
+            return empty(language, "chat.questions.empty_rows")
+        return empty(language, "chat.questions.empty_own", "#chat-question")
     last = first + len(questions) - 1
     said = text(
         language, "chat.questions.count", first=count(first), last=count(last), count=count(total)

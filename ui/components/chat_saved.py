@@ -88,7 +88,7 @@ class ChatSaved:
 def saved_list(entries: Sequence[Entry], present: str, deleting: str, language: str) -> Safe:
     """The newest conversations; the one that is to be deleted asks whether it should be."""
     if not entries:
-        return empty(language, "chat.saved.empty")
+        return empty(language, "chat.saved.empty", "#chat-question")
     lines = [_line(one, present, deleting, language) for one in entries[:MOST_SHOWN]]
     if len(entries) > MOST_SHOWN:
         words = text(language, "chat.saved.more", shown=MOST_SHOWN, count=len(entries))

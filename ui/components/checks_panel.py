@@ -18,7 +18,7 @@ from backend.data.tasks import TaskState
 from backend.text import text
 from ui.components.actions import action_button, action_slot
 from ui.components.check_list import CheckLine, check_list
-from ui.components.data_canvas import Asked, Canvas
+from ui.components.data_canvas import CHOOSE, Asked, Canvas
 from ui.components.rows_panel import row_action
 from ui.html import Safe, element, empty, join
 from ui.i18n import Words
@@ -54,7 +54,12 @@ class ChecksPanel:
         """The findings in a file, and what was decided."""
         if look is None:
             none = gr.update(choices=[], value=None)
-            return [empty(language, "data.checks_empty"), "", gr.update(interactive=False), none]
+            return [
+                empty(language, "data.checks_empty", CHOOSE),
+                "",
+                gr.update(interactive=False),
+                none,
+            ]
         others = [(text(language, "data.evaluation.none"), "")]
         chosen = look.draft.evaluation
         there = [one for one in sources if one != look.source_id]

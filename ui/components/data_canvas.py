@@ -46,6 +46,9 @@ class Asked:
 Draw = Callable[[str, str | None, Asked], list[Any]]
 """Language, id of the file and what was asked → an update for each of ``Canvas.shown``."""
 
+CHOOSE = "#data-source"
+"""The way from an empty place to where a file is chosen, see ``ui.html.linked``."""
+
 ONE_AFTER_ANOTHER = "data-canvas"
 """Gradio answers events side by side, and the answer to the first may come last: what it shows
 would be what was. Events of one canvas wait for each other."""

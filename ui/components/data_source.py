@@ -18,8 +18,9 @@ from backend.problems import Problem
 from backend.text import text
 from backend.workspace import Workspace
 from ui.components.actions import action_slot
-from ui.components.data_canvas import Asked, Canvas
+from ui.components.data_canvas import CHOOSE, Asked, Canvas
 from ui.components.data_facts import Source, Work, source_facts
+from ui.components.ways import SAMPLE
 from ui.html import Safe, empty
 from ui.i18n import Words
 
@@ -71,7 +72,7 @@ class SourcePanel:
             gr.update(
                 choices=template_names(), value=draft.template if draft and draft.template else None
             ),
-            _facts(language, look) if look else empty(language, "data.survey.empty"),
+            _facts(language, look) if look else _nothing(language),
         ]
 
     def prefill(self, look: Look) -> Look:
@@ -101,6 +102,10 @@ class SourcePanel:
             self._desk.stop(look)
         elif action == "retry":
             self._desk.begin(look)
+
+
+def _nothing(language: str) -> Safe:
+    return empty(language, "data.survey.empty", CHOOSE, SAMPLE, "download#hub-catalogue")
 
 
 def _facts(language: str, look: Look) -> Safe:

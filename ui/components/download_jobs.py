@@ -36,7 +36,7 @@ def job_cards(
         asking: Ids of those of which the person is asked whether to delete what has come.
     """
     if not jobs and not remains:
-        return empty(language, "hub.jobs.empty")
+        return empty(language, "hub.jobs.empty", "#hub-catalogue")
     cards = [_card(job, language, asking=job.id in asking) for job in jobs]
     return join([*cards, *(_remains(one, language) for one in remains)])
 

@@ -13,7 +13,7 @@ from backend.data.look import Look, doubt_in, known_numbering
 from backend.data.meaning.mapping import OPTIONAL, REQUIRED, TEMPLATED, ColumnMap, Role, Shape
 from backend.data.meaning.templates import DEFAULT_ANSWER, DEFAULT_PROMPT
 from backend.text import text
-from ui.components.data_canvas import ORDERED, Asked, Canvas
+from ui.components.data_canvas import CHOOSE, ORDERED, Asked, Canvas
 from ui.components.data_facts import Fit, evidence
 from ui.components.rows_panel import RowsPanel
 from ui.components.slot import slot
@@ -97,7 +97,7 @@ class FormatPanel:
     def show(self, language: str, look: Look | None) -> list[Any]:
         """What is known of the file's format; everything empty where no file is chosen."""
         if look is None:
-            return [empty(language, "data.format.empty"), *self._nothing()]
+            return [empty(language, "data.format.empty", CHOOSE), *self._nothing()]
         columns = look.columns
         roles = shown_roles(columns.shape) if columns else ()
         templated = columns is not None and columns.shape in TEMPLATED

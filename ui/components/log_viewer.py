@@ -14,6 +14,7 @@ from backend.training.log_reader import Line, LogReader, Query, reader_of
 from backend.training.runs import find_run
 from backend.workspace import Workspace
 from ui.components.actions import action_slot, on_press, pressed
+from ui.components.run_view import no_run
 from ui.components.slot import slot
 from ui.errors import told
 from ui.html import Safe, count, element, empty, join, safe
@@ -91,7 +92,7 @@ class LogViewer:
         """The page as it is now: for a tick, a search, another run. Unchanged lines are skipped."""
         reader = self._reader(run_id)
         if reader is None:
-            return ["", empty(language, "training.log.empty"), None]
+            return ["", no_run(language), None]
         reader.update()
         query = Query(str(words or "").strip()[:200], bool(flagged))
         place = log_pages.turn(reader, query, _place(seen, run_id), move)

@@ -11,18 +11,17 @@ from backend.data.look import Look
 from backend.data.preparing import (
     cancel_preparing,
     forget_preparing,
+    offered_name,
     prepared_by,
     start_preparing,
 )
 from backend.data.recipe import settings_of
-from backend.data.registry import prepared_folders
 from backend.data.tasks import Task, TaskState
-from backend.errors import DataError
 from backend.problems import Problem
 from backend.text import text
 from backend.workspace import Workspace
 from ui.components.actions import action_button, action_slot
-from ui.components.data_canvas import Asked, Canvas
+from ui.components.data_canvas import CHOOSE, Asked, Canvas
 from ui.components.data_facts import selection_facts
 from ui.components.slot import slot
 from ui.errors import told
@@ -75,7 +74,7 @@ class PreparePanel:
         """Let a dataset be prepared."""
 
         def start(look: Look, _asked: Asked, name: str, share: Any, seed: Any) -> None:
-            named = (name or "").strip() or self._free_name(look.source_id)
+            named = (name or "").strip() or offered_name(self._workspace, look.source_id)
             settings = settings_of(named, percent=share, seed=seed)
             start_preparing(
                 self._workspace,
@@ -110,21 +109,14 @@ class PreparePanel:
         Offered in grey, not filled in: the answer that brings it must not undo what was typed.
         """
         update: dict[str, Any] = gr.update(
-            placeholder=self._free_name(source_id) if source_id else ""
+            placeholder=offered_name(self._workspace, source_id) if source_id else ""
         )
         return {**update, "value": ""} if used else update
-
-    def _free_name(self, source_id: str) -> str:
-        try:
-            taken = {one.name for one in prepared_folders(self._workspace)}
-        except DataError:
-            taken = set()
-        return free_name(source_id, taken)
 
     def show(self, language: str, look: Look | None, task: Task | None) -> list[Any]:
         """What would be taught, and how the preparation of this file stands."""
         if look is None:
-            return [empty(language, "data.prepare.empty"), ""]
+            return [empty(language, "data.prepare.empty", CHOOSE), ""]
         selection = look.selection
         summary = selection_facts(selection.counts(), language) if selection else ""
         return [summary, _result(self._workspace, task, language) if task else ""]
@@ -189,12 +181,3 @@ def _button(task: Task, action: str, language: str) -> Safe:
 def name_of(task: Task) -> str:
     """Name of the dataset that a task prepares."""
     return str(task.asked["settings"]["name"])
-
-
-def free_name(source_id: str, taken: set[str]) -> str:
-    """A name for the prepared dataset after its source, with a number where it is taken."""
-    stem = source_id.replace("\\", "/").split("/")[-1].split(".")[0]
-    plain = "".join(letter if letter.isalnum() or letter in "_-" else "-" for letter in stem)
-    base = plain.strip("-")[:60] or "dataset"
-    names = [base, *(f"{base}-{number}" for number in range(2, len(taken) + 3))]
-    return next(name for name in names if name not in taken)

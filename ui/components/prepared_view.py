@@ -11,6 +11,7 @@ from dataclasses import dataclass
 
 from backend.text import text
 from ui.components.actions import action_button
+from ui.components.data_canvas import CHOOSE
 from ui.html import Safe, badge, count, element, empty, facts, join, table
 
 
@@ -59,7 +60,7 @@ def prepared_list(
         comparing: Name of the dataset that was chosen first to be compared; empty for none.
     """
     if not cards:
-        return empty(language, "data.view.prepared.empty")
+        return empty(language, "data.view.prepared.empty", CHOOSE)
     asked = {question.name: question} if question else {}
     made = (_card(card, asked.get(card.name), comparing, language) for card in cards)
     return element("div", join(made), cls="mt-prepared")

@@ -53,7 +53,7 @@ class Pulse:
         live: Ids of the places that its answers may fill.
         riders: What else may be asked along with it, by the names under which scripts of the page
             have such questions: a function of what a browser sends, which may be anything.
-        every: Seconds between two looks.
+        every: Seconds between two looks; ``riding`` while something rides along.
         unseen: Goes on behind a closed tab and on a page in the background.
 
     Attributes:
@@ -68,6 +68,7 @@ class Pulse:
         live: Sequence[str] = (),
         riders: Mapping[str, Callable[[Any], Any]] | None = None,
         every: float = 1.0,
+        riding: float = RIDING_SECONDS,
         unseen: bool = False,
     ) -> None:
         known = riders or {}
@@ -87,7 +88,7 @@ class Pulse:
 
         settings = {
             "every_ms": round(1000 * every),
-            "riding_ms": round(1000 * RIDING_SECONDS),
+            "riding_ms": round(1000 * riding),
             "unseen": unseen,
             "live": list(live),
             "riders": list(known),

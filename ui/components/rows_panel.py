@@ -14,7 +14,7 @@ from backend.data.desk import Desk
 from backend.data.look import ALL, FILTERS, Look, SeenRow, problem_filters, problem_of
 from backend.text import text
 from ui.components.actions import action_slot
-from ui.components.data_canvas import Asked, Canvas
+from ui.components.data_canvas import CHOOSE, Asked, Canvas
 from ui.components.data_rows import ShownRow, rows_view
 from ui.components.slot import slot
 from ui.html import count, element, empty
@@ -81,7 +81,7 @@ class RowsPanel:
     def show(self, language: str, look: Look | None, asked: Asked) -> list[Any]:
         """The rows that were asked for, what was asked, and the number of the last one seen."""
         if look is None:
-            return ["", empty(language, "data.rows.empty"), 0, _only(language, None, asked)]
+            return ["", empty(language, "data.rows.empty", CHOOSE), 0, _only(language, None, asked)]
         numbers, last, said = self._found(language, look, asked)
         seen = self._desk.rows(look, numbers)
         return [

@@ -14,8 +14,9 @@ from backend.training.overview import differences
 from backend.training.runs import Run, find_run, list_runs
 from ui.components.difference_table import difference_table
 from ui.components.run_record import record_view
+from ui.components.run_view import no_run
 from ui.components.slot import slot
-from ui.html import Safe, element, empty
+from ui.html import Safe, element
 from ui.i18n import Words
 
 
@@ -56,7 +57,7 @@ class RunAbout:
 
     def show(self, language: str, run: Run | None, other: str | None, of: str | None) -> list[Any]:
         if run is None:
-            nothing = empty(language, "training.empty")
+            nothing = no_run(language)
             return [None, "", "", gr.update(choices=[], value=None), "", nothing]
         note = read_note(run.folder)
         # What is being typed about this run is not undone by looking at another place meanwhile.

@@ -14,7 +14,7 @@ from backend.training.runs import Run
 from backend.training.storage import best_checkpoint, size_of, storage_of, superfluous
 from backend.units import size
 from ui.components.actions import action_button, action_slot, pressed
-from ui.components.run_view import checkpoint_words
+from ui.components.run_view import checkpoint_words, no_run
 from ui.html import Safe, badge, count, element, empty, join, table
 
 KEEP = "keep"
@@ -45,7 +45,7 @@ class RunCheckpoints:
 
     def show(self, language: str, run: Run | None, doubt: Doubt | None = None) -> list[Any]:
         if run is None:
-            return ["", None]
+            return [no_run(language), None]
         asked = doubt if doubt and doubt.run == run.id and not run.state.pending else None
         return [_view(run, run.checkpoints(), asked, language), asked]
 

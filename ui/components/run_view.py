@@ -12,7 +12,7 @@ from backend.training.layout import LOG, TRAINER_LOG
 from backend.training.runs import Progress, Run, RunState, read_progress
 from ui.components.form import choice_words
 from ui.components.speaking import says, state_said
-from ui.html import Safe, badge, count, duration, element, facts, figure, join
+from ui.html import Safe, badge, count, duration, element, empty, facts, figure, join, linked
 
 TONES = {
     RunState.QUEUED: "quiet",
@@ -88,10 +88,16 @@ def checkpoint_words(name: str, language: str) -> str:
     return text(language, "training.checkpoints.final") if name == FINAL else name
 
 
+def no_run(language: str) -> Safe:
+    """What is said where there is no run to show."""
+    return empty(language, "training.empty", "hyperparameters#field-dataset")
+
+
 def plan_card(values: Mapping[str, Any], language: str) -> Safe:
     """What the start button would start."""
     if not values.get("dataset") or not values.get("model"):
-        return element("p", text(language, "training.plan_missing"), cls="mt-notice")
+        words = text(language, "training.plan_missing")
+        return element("p", linked(words, "hyperparameters#field-dataset"), cls="mt-notice")
     method = choice_words("finetuning_type", values["finetuning_type"], language)
     return facts(
         [

@@ -15,7 +15,7 @@ from backend.training.storage import size_of
 from backend.units import size
 from ui.components.actions import action_button, action_slot, pressed
 from ui.components.live_chart import MOST_RUNS
-from ui.components.run_view import TONES, state_words
+from ui.components.run_view import TONES, no_run, state_words
 from ui.html import Safe, badge, count, duration, element, empty, figure, join, table
 from ui.i18n import Words
 
@@ -63,7 +63,7 @@ class RunsTable:
     ) -> Safe:
         runs = list_runs(self._services.workspace)
         if not runs:
-            return empty(language, "training.empty")
+            return no_run(language)
         known = next((one for one in ORDERS if one == order), ORDERS[0])
         rows = self._overview.rows(runs, words=words or "", order=known)
         if not rows:

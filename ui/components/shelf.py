@@ -68,7 +68,7 @@ def datasets_table(
 ) -> Safe:
     """The data files of the workspace and the samples, and whether each can be used."""
     if not datasets:
-        return empty(language, "download.datasets.empty")
+        return empty(language, "download.datasets.empty", "#hub-catalogue", "#import-path")
     headers = [
         text(language, f"download.datasets.{name}") for name in ("name", "size", "state", "actions")
     ]

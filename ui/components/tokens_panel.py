@@ -14,7 +14,7 @@ from backend.errors import DataError, LibraryError
 from backend.library.models import find_model
 from backend.workspace import Workspace
 from ui.components.actions import on_press, pressed
-from ui.components.data_canvas import Canvas
+from ui.components.data_canvas import CHOOSE, Canvas
 from ui.components.slot import slot
 from ui.components.token_view import parity_view, token_view
 from ui.errors import told
@@ -90,7 +90,7 @@ class TokensPanel:
             DataError, LibraryError: there is no such row or model, or the tokenizer can't be used.
         """
         if look is None:
-            return [empty(language, "data.see.empty"), ""]
+            return [empty(language, "data.see.empty", CHOOSE), ""]
         row, tokens = _whole(number, "data.see.row"), _whole(cutoff, "data.see.cutoff")
         seen = self._desk.rows(look, [row])
         if not seen:

@@ -35,8 +35,8 @@ class ChatTab:
         choice: What is chosen to be loaded; what other tabs choose goes there.
     """
 
-    def __init__(self, services: Services, words: Words, language: gr.Radio) -> None:
-        self.room = room = Room(services.workspace, services.engines, services.remotes)
+    def __init__(self, services: Services, words: Words, language: gr.Radio, *, room: Room) -> None:
+        self.room = room
         self.choice = ChatChoice(room, words, language)
         self.elsewhere = ChatElsewhere(room, words, language, choice=self.choice)
         self.board = build_board(room, language=words.language)

@@ -14,7 +14,7 @@ from backend.errors import MedTuneError
 from backend.library.datasets import list_raw_datasets
 from backend.services import Services
 from ui.components.checks_panel import ChecksPanel
-from ui.components.choices import choices_now
+from ui.components.choices import UNSENT, choices_now
 from ui.components.data_canvas import ORDER, ORDERED, Asked, Canvas
 from ui.components.data_source import SourcePanel
 from ui.components.format_panel import FormatPanel
@@ -31,7 +31,11 @@ from ui.wiring import Refresh
 
 
 class DataTab:
-    """The tab's components, and what happens when they are used."""
+    """The tab's components, and what happens when they are used.
+
+    Attributes:
+        chosen: What ``choose`` fills.
+    """
 
     def __init__(self, services: Services, words: Words, language: gr.Radio) -> None:
         self._services = services
@@ -108,10 +112,12 @@ class DataTab:
         self.rows.wire(canvas)
         self.tokens.wire(canvas, self.rows.rows, self.views)
         self.preparation.wire(canvas)
+        follows = [*canvas.shown, *canvas.asked[1:], self.preparation.name, self.tokens.cutoff]
+        self.chosen = [canvas.source, *follows]
         canvas.source.input(
             told(self._choose),
             [canvas.language, canvas.source],
-            [*canvas.shown, *canvas.asked[1:], self.preparation.name, self.tokens.cutoff],
+            follows,
             trigger_mode="always_last",
             **ORDERED,
         )
@@ -123,6 +129,12 @@ class DataTab:
         )
 
     # What happens
+
+    def choose(self, language: str, source: str) -> list[Any]:
+        """Choose a file for the person; for events that wait their turn with the canvas's
+        (``data_canvas.ORDERED``)."""
+        choices = choices_now(self._sources(), sent=UNSENT, kept=source)
+        return [choices, *self._choose(language, source)]
 
     def _choose(self, language: str, source: str | None) -> list[Any]:
         """A file was chosen: its first rows at once, and its study begins."""

@@ -31,7 +31,7 @@ from ui.components.settings_shelf import SettingsShelf
 from ui.components.slot import slot
 from ui.components.sweep_panel import SweepPanel
 from ui.errors import told
-from ui.html import element, facts
+from ui.html import element, empty, facts
 from ui.i18n import Words
 from ui.wiring import PRIVATE, Refresh
 
@@ -48,6 +48,8 @@ class HyperparametersTab:
         plan: What the training would be.
         refresh: Choices, preview and plan again.
         restore: What this browser had typed, once, when the page loads.
+        taken: What ``take`` fills.
+        remember: Keeps in the browser what an event has filled; gives the event after that.
     """
 
     def __init__(
@@ -78,6 +80,7 @@ class HyperparametersTab:
                 self._lay_out_preview(words)
         self.ready = gr.State(False)
         self._picked = [self.form.components[name] for name in ("model", "dataset", "template")]
+        self.taken = [self.preset, self.about, *self.form.inputs]
         self._wire(language)
         self.shelf.wire(language, self.form, self._fill)
         self.imported.wire(language, self.form, self._fill)
@@ -154,14 +157,23 @@ class HyperparametersTab:
         """Keep in the browser what a person did, not what the page set while it was loading."""
         kept = [self.preset, *self.form.inputs]
         script = remember_script(["preset", *self.form.components])
+
+        def remember(event: Any) -> Any:
+            return event.then(None, kept, remembered, js=script)
+
+        self.remember = remember
         # A text box tells of a key before its value has it; leaving the box tells of all of it.
         edits = [one.input for one in self.form.inputs]
         edits += [one.blur for one in self.form.inputs if isinstance(one, gr.Textbox)]
         gr.on(edits, None, kept, remembered, js=script)
         for filled in (self.chosen, self.shelf.loaded, self.imported.taken, self.plan.fixed):
-            filled.then(None, kept, remembered, js=script)
+            remember(filled)
 
     # What happens
+
+    def take(self, language: str, values: Mapping[str, Any]) -> list[Any]:
+        """The form with the first preset's settings, and these values."""
+        return [FIRST_PRESET, _preset_help(FIRST_PRESET, language), *self._fill(values)]
 
     def _preview(self, language: str, *entered: Any) -> list[Any]:
         axes = len(self.sweep.axes)
@@ -265,6 +277,8 @@ def config_preview(services: Services, values: Mapping[str, Any], language: str)
     try:
         config = checked_config(services, values)
     except MedTuneError as error:
+        if not values.get("dataset") and not picked_choices(services)["dataset"]:
+            return empty(language, "hyperparameters.no_dataset", "data#data-source"), ""
         tone = "mt-bad" if isinstance(error, HyperparameterError) else "mt-notice"
         return element("p", error.sentence(language), cls=tone, role="status"), ""
     cleaned = validate(values)

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import gradio as gr
 
 from backend.services import Services
 from backend.text import ASSETS
-from backend.training.runs import list_runs
+from backend.training.runs import Run, list_runs
 from ui.components.actions import action_slot, on_press
 from ui.components.choices import UNSENT, choices_now
 from ui.components.form import Form
@@ -21,10 +21,10 @@ from ui.components.run_checkpoints import Doubt
 from ui.components.run_curves import chart_of, curves_in
 from ui.components.run_rooms import RunRooms
 from ui.components.run_verdict import VERDICT, RunVerdict
-from ui.components.run_view import plan_card, stamp, state_words, status_card
+from ui.components.run_view import no_run, plan_card, stamp, state_words, status_card
 from ui.components.slot import slot
 from ui.errors import told
-from ui.html import Safe, empty
+from ui.html import Safe
 from ui.i18n import Words
 from ui.wiring import PRIVATE, Refresh
 
@@ -38,6 +38,7 @@ class TrainingTab:
         run: The run that is shown.
         chat_about: Asks to compare its checkpoints.
         curves: The chart, which tells of clicks on a checkpoint.
+        started: What a callback that ``starting`` makes fills; it takes ``starts_with``.
         verdict: What is said of the run; its ``way`` names a tab that a remedy leads to.
     """
 
@@ -103,12 +104,10 @@ class TrainingTab:
     # How it is wired
 
     def _wire(self) -> None:
-        self.start.click(
-            told(self._start),
-            [self._language, self._table.over, *self._form.inputs],
-            self._shown,
-            **PRIVATE,
-        )
+        self.started = self._shown
+        self.starts_with = [self._language, self._table.over, *self._form.inputs]
+        start = self.starting(self._services.supervisor.start)
+        self.start.click(told(start), self.starts_with, self.started, **PRIVATE)
         actions = self.actions
         for button, act, more in (
             (actions.stop, actions.do_stop, [actions.ending]),
@@ -182,7 +181,7 @@ class TrainingTab:
         runs = list_runs(self._services.workspace)
         chosen = next((one for one in runs if one.id == run_id), runs[0] if runs else None)
         choices = [(f"{one.id} · {state_words(one, language)}", one.id) for one in runs]
-        status = status_card(chosen, language) if chosen else empty(language, "training.empty")
+        status = status_card(chosen, language) if chosen else no_run(language)
         charted = [chosen, *self._table.laid_over(over, chosen)] if chosen else []
         can_chat = chosen is not None and any(one.complete for one in chosen.checkpoints())
         return [
@@ -229,12 +228,17 @@ class TrainingTab:
             return [gr.skip()] * len(self._shown)
         return self._turned_to(request, drawn)
 
-    def _start(
-        self, language: str, request: gr.Request, over: Sequence[str], *entered: Any
-    ) -> list[Any]:
-        started = self._services.supervisor.start(self._form.values(entered))
-        self._services.acceptance.stop()
-        return self._view(language, request, started.id, over)
+    def starting(self, start: Callable[[Mapping[str, Any]], Run]) -> Callable[..., list[Any]]:
+        """A callback that starts a run by the form's values and turns the page to it."""
+
+        def begin(
+            language: str, request: gr.Request, over: Sequence[str], *entered: Any
+        ) -> list[Any]:
+            started = start(self._form.values(entered))
+            self._services.acceptance.stop()
+            return self._view(language, request, started.id, over)
+
+        return begin
 
     def _after(self, act: Callable[..., str | None]) -> Callable[..., list[Any]]:
         """``act`` with the shown run's id, then the run whose id it gives."""
