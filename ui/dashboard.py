@@ -17,6 +17,7 @@ from ui.errors import told
 from ui.header import Header, build_header
 from ui.html import element
 from ui.i18n import Words, preferred_language
+from ui.outside.offering import endpoints, offer
 from ui.tabs.chat import ChatTab
 from ui.tabs.data import DataTab
 from ui.tabs.download import DownloadTab
@@ -72,6 +73,7 @@ def build_dashboard(services: Services, *, language: str, logs_in: bool = False)
             _show(rooms.doors[name].select, refresh, header)
         _wire_ways(rooms, header.language)
         _tell_one_of_progress(page, header.language)
+        offer(page, endpoints(services, rooms.chat.room))
     return page
 
 
