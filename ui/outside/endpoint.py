@@ -100,6 +100,11 @@ class Endpoint:
     arguments: tuple[Argument, ...]
     waits: bool
 
+    @property
+    def reads(self) -> bool:
+        """Whether it changes nothing: it lists or follows."""
+        return self.name.startswith(("list_", "follow_"))
+
     @classmethod
     def of(cls, function: Callable[..., Any]) -> Endpoint:
         """The endpoint that a method makes: by its name, its annotations and its docstring."""

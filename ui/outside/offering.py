@@ -26,8 +26,8 @@ MARK = "endpoint"
 """Attribute of a function that Gradio calls for an endpoint."""
 
 AT_ONCE = 4
-"""Calls of a kind that are answered at the same time. One that waits holds a thread for as long, and
-the page shares the threads."""
+"""Calls of a kind that are answered at the same time. One that waits holds a thread for as long,
+and the page shares the threads."""
 
 
 def endpoints(services: Services, room: Room) -> list[Endpoint]:
