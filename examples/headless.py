@@ -83,7 +83,7 @@ def train(client: Client, dataset: str, model: str, preset: str) -> str:
         )
         for logged in run["losses"]:
             step = logged["step"]
-            print(f"  step {step} of {run['total_steps']}: loss {logged['loss']:.3f}")
+            print(f"  step {step} of {run['total_steps']}: loss {logged['loss']}")
     expect(run, "finished")
     return run["run"]
 
