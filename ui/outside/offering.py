@@ -70,7 +70,6 @@ def offer(page: gr.Blocks, offered: Sequence[Endpoint]) -> None:
         gr.api(
             _callback(endpoint),
             api_name=endpoint.name,
-            api_description=f"{endpoint.about} Returns: {endpoint.answers}",
             concurrency_limit=AT_ONCE,
             concurrency_id="waiting" if endpoint.waits else "calls",
         )
@@ -107,8 +106,8 @@ def _callback(endpoint: Endpoint) -> Callable[..., Any]:
     ]
     signature = inspect.Signature(taken, return_annotation=endpoint.answer)
     annotations = {**{one.name: one.annotation for one in taken}, "return": endpoint.answer}
-    about = "\n".join(f"    {one.name}: {one.about}" for one in endpoint.arguments)
-    call.__name__, call.__doc__ = endpoint.name, f"{endpoint.about}\n\nArgs:\n{about}"
+    # No more of what docs/api.md says: each page that is opened gets it too.
+    call.__name__, call.__doc__ = endpoint.name, endpoint.about
     call.__annotations__ = annotations
     call.__signature__ = signature  # type: ignore[attr-defined]
     setattr(call, MARK, endpoint)
