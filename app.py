@@ -95,6 +95,11 @@ def parser() -> argparse.ArgumentParser:
         help="of the terminal, and of the page in browsers that ask for neither of the two; "
         "default: the terminal's language",
     )
+    made.add_argument(
+        "--mcp",
+        action="store_true",
+        help="let agents use MedTune's actions as tools, at /mcp (docs/api.md)",
+    )
     made.add_argument("--no-browser", action="store_true", help="don't open the page")
     commands = made.add_subparsers(dest="command", metavar="[passwd]")
     passwd = commands.add_parser("passwd", help="add a name and password to a file for --auth")
@@ -156,6 +161,10 @@ def serve(options: argparse.Namespace, language: str) -> int:
     # Gradio loads matplotlib at the first event, which would write into the person's home.
     os.environ.setdefault("MPLCONFIGDIR", str(workspace.cache / "matplotlib"))
 
+    if not options.mcp:
+        # Gradio would import it with itself: a quarter of a second, 12 MB.
+        sys.modules["mcp"] = None  # type: ignore[assignment]
+
     from backend.services import Services
     from ui.dashboard import build_dashboard
     from ui.serving import launch
@@ -167,9 +176,17 @@ def serve(options: argparse.Namespace, language: str) -> int:
         print(text(language, "app.in_the_open"), flush=True)
     page = build_dashboard(services, language=language, logs_in=accounts is not None)
     address = launch(
-        page, site=site, port=port, accounts=accounts, open_browser=not options.no_browser
+        page,
+        site=site,
+        port=port,
+        accounts=accounts,
+        open_browser=not options.no_browser,
+        tools=options.mcp,
     )
-    print(text(language, "app.ready", address=site.public or address), flush=True)
+    address = site.public or address
+    print(text(language, "app.ready", address=address), flush=True)
+    if options.mcp:
+        print(text(language, "app.tools_ready", address=f"{address.rstrip('/')}/mcp"), flush=True)
     try:
         wait_for_interrupt()
     finally:

@@ -8,7 +8,8 @@
     ├── DataError             a data file can't be read, converted or prepared
     ├── HyperparameterError   a value that LLaMA-Factory could not train with
     ├── RunError              a run can't be started, stopped or read
-    └── EngineError           a chat engine can't be started or does not answer
+    ├── EngineError           a chat engine can't be started or does not answer
+    └── CallError             a program called an endpoint with what it does not take
 
 An error carries the key of its sentence in ``assets/locales/`` and the sentence's parameters, so
 that the page says it in the reader's language and the terminal in the dashboard's. Anything that is
@@ -72,3 +73,7 @@ class RunError(MedTuneError):
 
 class EngineError(MedTuneError):
     """A chat engine can't be started or does not answer."""
+
+
+class CallError(MedTuneError):
+    """A program called an endpoint with arguments that it does not take."""

@@ -25,6 +25,7 @@ from ui.errors import told
 from ui.header import Header, build_header
 from ui.html import Safe, element
 from ui.i18n import Words, preferred_language
+from ui.outside.offering import endpoints, offer
 from ui.tabs.chat import ChatTab
 from ui.tabs.data import DataTab
 from ui.tabs.download import DownloadTab
@@ -86,6 +87,7 @@ def build_dashboard(services: Services, *, language: str, logs_in: bool = False)
         _wire_ways(rooms, header.language)
         _wire_first_steps(rooms, first, header.language)
         _tell_one_of_progress(page, header.language)
+        offer(page, endpoints(services, rooms.chat.room))
     return page
 
 

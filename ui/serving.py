@@ -18,6 +18,7 @@ from backend.access.sessions import Accounts
 from backend.access.site import Site
 from backend.text import ASSETS
 from ui.login_page import login_page
+from ui.outside.offering import offered
 from ui.pulse_line import PulseLine
 from ui.theme import stylesheets, theme
 
@@ -32,19 +33,30 @@ Surround = Callable[[Application], Application]
 
 
 def launch(
-    page: gr.Blocks, *, site: Site, port: int, accounts: Accounts | None, open_browser: bool
+    page: gr.Blocks,
+    *,
+    site: Site,
+    port: int,
+    accounts: Accounts | None,
+    open_browser: bool,
+    tools: bool = False,
 ) -> str:
     """Serve the page and return its address. Returns as soon as it can be opened.
 
     Args:
         accounts: Who may log in; None where nobody has to.
+        tools: Answer agents as well (``--mcp``).
     """
     # Otherwise uvicorn believes every program of this machine about who asks.
     os.environ["FORWARDED_ALLOW_IPS"] = ""
     server = GatedApp()
     door = Door(accounts, site, login_page, port=port) if accounts is not None else None
+    found = known(page, served_files(server), tools=tools)
     server.surround = lambda inner: Gate(
-        PulseLine(inner, page), site=site, known=known(page, served_files(server)), door=door
+        _answering_agents(PulseLine(inner, page), page) if tools else PulseLine(inner, page),
+        site=site,
+        known=found,
+        door=door,
     )
     _, address, _ = page.launch(
         # Gradio puts the name into its address as it is, and asks there whether it has started.
@@ -132,7 +144,13 @@ class Inscribed:
         await self._app(scope, receive, inscribe)
 
 
-def known(page: gr.Blocks, files: Files) -> Known:
+def _answering_agents(inner: Application, page: gr.Blocks) -> Application:
+    from ui.outside.tools import ToolsLine  # here: it takes its time, and few need it
+
+    return ToolsLine(inner, offered(page))
+
+
+def known(page: gr.Blocks, files: Files, *, tools: bool = False) -> Known:
     """What the page has, for the gate to look up."""
     events = {number: event for number, event in page.fns.items() if event.fn is not None}
     return Known(
@@ -140,6 +158,7 @@ def known(page: gr.Blocks, files: Files) -> Known:
         components=page.blocks,
         names={event.api_name for event in events.values() if event.api_visibility == "public"},
         files=files,
+        tools=tools,
     )
 
 

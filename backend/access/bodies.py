@@ -69,12 +69,14 @@ class Known:
         components: All of them.
         names: Of the endpoints for scripts.
         files: Those that are served, and that a page may name as its own.
+        tools: Whether agents are answered (``--mcp``).
     """
 
     events: Container[object]
     components: Container[object]
     names: Container[object]
     files: Files
+    tools: bool = False
 
 
 async def whole(receive: Receive, most: int) -> bytes:

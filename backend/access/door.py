@@ -7,6 +7,8 @@ are made by who opens the door (``ui/login_page.py``); their words are not known
 from __future__ import annotations
 
 import asyncio
+import base64
+import hashlib
 import logging
 import math
 import time
@@ -19,7 +21,7 @@ from backend.access.bodies import Receive, Refusal, whole
 from backend.access.sessions import LONGEST_SECONDS, Accounts, Session, Sessions
 from backend.access.site import Site
 from backend.access.throttle import Throttle
-from backend.passwords import composed
+from backend.passwords import Hashed, composed
 
 MOST_FORM = 16 * 1024
 """Bytes of a name and a password, written for a form."""
@@ -79,6 +81,19 @@ class Answer(Protocol):
     async def redirect(self, to: str, **headers: str) -> None: ...
 
 
+@dataclass(frozen=True)
+class _Tried:
+    """What came of a name and a password.
+
+    Attributes:
+        hashed: The password's, where it is right.
+        wait: Seconds until a try is looked at; 0 where this one was.
+    """
+
+    hashed: Hashed | None
+    wait: int = 0
+
+
 class Door:
     """Lets in who has a name and a password.
 
@@ -103,6 +118,8 @@ class Door:
         self._cookie = f"{'__Secure-' if site.secure else ''}medtune-{port}"
         # One at a time: each takes a core and 16 MiB.
         self._checking = asyncio.Semaphore(1)
+        # By a hash of what is sent; only of what was right.
+        self._by_header: dict[bytes, str] = {}
 
     def has(self, method: str, path: str) -> bool:
         return method in PLACES.get(path, ())
@@ -116,6 +133,30 @@ class Door:
         by_script = visitor.method == "POST" and "origin" not in visitor.headers
         touch = by_script or (visitor.path == "/presence" and visitor.method == "POST")
         return replace(visitor, token=token, session=self.sessions.of(token, touch=touch))
+
+    async def by_header(self, visitor: Visitor) -> Visitor:
+        """The visitor with the session of a name and password that come with each request (RFC
+        7617), as programs send them that keep no cookies; the first one begins it.
+
+        No browser does so by itself: nothing here asks it to.
+
+        Raises:
+            Refusal: they are wrong, or no try is looked at now.
+        """
+        scheme, _, pair = visitor.headers.get("authorization", "").partition(" ")
+        if visitor.session is not None or scheme.lower() != "basic":
+            return visitor
+        key = hashlib.sha256(pair.encode("utf-8")).digest()
+        token = self._by_header.get(key, "")
+        session = self.sessions.of(token, touch=True) if token else None
+        if session is None:
+            name, password = _pair(pair)
+            tried = await self._try(visitor, name, password)
+            if tried.hashed is None:
+                raise Refusal(429 if tried.wait else 401, "nobody is logged in")
+            token = self._by_header[key] = self.sessions.begin(name, tried.hashed)
+            session = self.sessions.of(token, touch=True)
+        return replace(visitor, token=token, session=session)
 
     async def answer(self, visitor: Visitor, receive: Receive, answer: Answer) -> None:
         match visitor.path, visitor.method:
@@ -136,23 +177,32 @@ class Door:
 
     async def _log_in(self, visitor: Visitor, receive: Receive, answer: Answer) -> None:
         name, password = _credentials(await whole(receive, MOST_FORM))
-        wait = self._throttle.begin(visitor.address, name)
-        if wait > 0:
-            await self._ask(visitor, answer, 429, wait=math.ceil(wait))
+        tried = await self._try(visitor, name, password)
+        if tried.wait:
+            await self._ask(visitor, answer, 429, wait=tried.wait)
             return
-        async with self._checking:
-            hashed = await asyncio.to_thread(self._accounts.now().accepted, name, password)
-        if hashed is None:
-            log.warning("a log-in from %s was refused", visitor.address)
+        if tried.hashed is None:
             await self._ask(visitor, answer, 401, failed=True)
             return
-        self._throttle.succeeded(visitor.address, name)
         self.sessions.end(visitor.token)
-        cookie = self._set(self.sessions.begin(name, hashed), round(LONGEST_SECONDS))
+        cookie = self._set(self.sessions.begin(name, tried.hashed), round(LONGEST_SECONDS))
         if visitor.reads_pages:
             await answer.redirect(f"{self._site.path}/", set_cookie=cookie)
         else:
             await answer.json(200, {"success": True}, set_cookie=cookie)
+
+    async def _try(self, visitor: Visitor, name: str, password: str) -> _Tried:
+        """Look at a name and a password, unless somebody guesses too fast."""
+        wait = self._throttle.begin(visitor.address, name)
+        if wait > 0:
+            return _Tried(None, math.ceil(wait))
+        async with self._checking:
+            hashed = await asyncio.to_thread(self._accounts.now().accepted, name, password)
+        if hashed is None:
+            log.warning("a log-in from %s was refused", visitor.address)
+        else:
+            self._throttle.succeeded(visitor.address, name)
+        return _Tried(hashed)
 
     async def _ask(
         self, visitor: Visitor, answer: Answer, status: int, *, failed: bool = False, wait: int = 0
@@ -182,6 +232,15 @@ class Door:
             f"{self._cookie}={token}; Path={self._site.path or '/'}; Max-Age={seconds}; "
             f"HttpOnly; SameSite=Lax{secure}"
         )
+
+
+def _pair(encoded: str) -> tuple[str, str]:
+    """The name and the password of an ``Authorization`` header."""
+    try:
+        name, _, password = base64.b64decode(encoded, validate=True).decode("utf-8").partition(":")
+    except ValueError as error:
+        raise Refusal(400, "the header has no name and password") from error
+    return composed(name), password
 
 
 def _credentials(form: bytes) -> tuple[str, str]:

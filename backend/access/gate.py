@@ -100,6 +100,8 @@ class Gate:
         if kind is None and not at_door:
             raise Refusal(404, "there is no such thing")
         visitor = self._visitor(scope, headers)
+        if self._door is not None and kind is Kind.TOOLS and self._known.tools:
+            visitor = await self._door.by_header(visitor)
         if at_door and self._door is not None:
             await self._door.answer(visitor, receive, answer)
             return
@@ -127,6 +129,12 @@ class Gate:
                 answer.adds = {"content-security-policy": PARTS_POLICY}
             case Kind.FILE if not self._known.files.has(_file_of(path)):
                 raise Refusal(404, "there is no such thing")
+            case Kind.TOOLS if not self._known.tools:
+                raise Refusal(404, "there is no such thing")
+            case Kind.TOOLS if scope["method"] == "POST":
+                body = await whole(receive, MOST_JSON)
+                checked(body, path, self._known)
+                receive = again(body, receive)
             case Kind.EVENTS:
                 self._own(visitor, _page_of(scope))
             case Kind.JSON:

@@ -13,6 +13,8 @@ from enum import Enum
 from typing import Final
 
 API: Final = "/gradio_api"
+TOOLS: Final = "/mcp"
+"""Where ``--mcp`` is answered."""
 
 
 class Kind(Enum):
@@ -32,6 +34,8 @@ class Kind(Enum):
     """A question with a JSON body."""
     UPLOAD = "upload"
     """Files, written to disk as they come."""
+    TOOLS = "tools"
+    """A question of an agent (``--mcp``), with a JSON body or none."""
 
 
 @dataclass(frozen=True)
@@ -71,6 +75,7 @@ ROUTES = (
     _route("POST", rf"{API}/call/(v2/)?{_WORD}/?", Kind.JSON),
     _route("GET", rf"{API}/call/(v2/)?{_WORD}/{_WORD}", Kind.PLAIN),
     _route("POST", f"{API}/upload", Kind.UPLOAD),
+    _route("GET POST DELETE", TOOLS, Kind.TOOLS),
 )
 
 

@@ -96,6 +96,28 @@ def import_settings(words: str, workspace: Workspace) -> Imported:
     return Imported(values, tuple(name for name in given if name not in lost), tuple(refused))
 
 
+def fields_of(given: Mapping[str, Any], workspace: Workspace) -> dict[str, Any]:
+    """LLaMA-Factory's arguments, or fields of the form by their names, as values for the form.
+
+    Nothing is added: what is not given is not there.
+
+    Raises:
+        HyperparameterError: one of them can't be set, with the reason.
+    """
+    values: dict[str, Any] = {}
+    extra: dict[str, Any] = {}
+    for name, value in given.items():
+        found = _field_values(name, value, workspace) if name not in _PASSED else None
+        if found is None and name in FIELD:
+            found = {name: value}
+        if found is None:
+            check_extra(name, value)
+            extra[name] = value
+        else:
+            values |= {one: clean_value(FIELD[one], what) for one, what in found.items()}
+    return {**values, "extra": written(extra)} if extra else values
+
+
 def _says_nothing(name: str, value: Any) -> bool:
     """Whether an argument has the value that LLaMA-Factory would take without it."""
     argument = arguments().get(name)
@@ -133,12 +155,13 @@ def _sent(name: str, value: Any) -> Any:
     return str(value) if FIELD[name].kind == "choice" else value
 
 
-def _chosen(name: str, value: Any, workspace: Workspace) -> dict[str, Any]:
+def _chosen(name: str, given: Any, workspace: Workspace) -> dict[str, Any]:
+    value = str(given)  # a list can't be looked up
     if name == "model_name_or_path":
-        return {"model": _model(str(value), workspace)}
+        return {"model": _model(value, workspace)}
     if name == "template":
         if value not in template_names():
-            raise FieldError("training.errors.template_unknown", name, name=str(value)[:80])
+            raise FieldError("training.errors.template_unknown", name, name=value[:80])
         return {name: value}
     prepared = {one.name for one in list_prepared(workspace)}
     if name == "eval_dataset":
@@ -146,7 +169,7 @@ def _chosen(name: str, value: Any, workspace: Workspace) -> dict[str, Any]:
             raise FieldError("training.errors.extra.validation", "dataset", name=name)
         return {}
     if value not in prepared:
-        raise FieldError("training.errors.dataset_elsewhere", name, name=str(value)[:80])
+        raise FieldError("training.errors.dataset_elsewhere", name, name=value[:80])
     return {name: value}
 
 
@@ -168,8 +191,8 @@ def _precision(name: str) -> Callable[[Any], dict[str, Any]]:
 
 
 def _thinking(value: Any) -> dict[str, Any]:
-    choices = {meant: choice for choice, meant in THINKING.items()}
-    return {"enable_thinking": choices.get(value, value) if value in choices else str(value)}
+    chosen = next((choice for choice, meant in THINKING.items() if meant == value), str(value))
+    return {"enable_thinking": chosen}
 
 
 def _strategy(value: Any) -> dict[str, Any]:

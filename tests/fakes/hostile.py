@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import subprocess
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -34,9 +35,18 @@ def values(outside: Path) -> list[Any]:
     ]
 
 
+class NoProcess(subprocess.Popen):  # type: ignore[type-arg]
+    """In the place of ``Popen``: none starts."""
+
+    def __init__(self, *_: Any, **__: Any) -> None:
+        raise PermissionError(1, "no processes here")
+
+
 _WRITING = os.O_WRONLY | os.O_RDWR | os.O_CREAT | os.O_TRUNC | os.O_APPEND
 _CHANGES = {"os.mkdir", "os.rename", "os.remove", "os.rmdir", "os.symlink", "os.link", "os.chmod"}
 _CHANGES |= {"os.truncate", "shutil.rmtree", "os.chown", "os.utime"}
+
+_REMOVALS = {"os.remove", "os.rmdir"}
 
 
 @dataclass
@@ -63,6 +73,9 @@ class Watch:
             path, _, flags = details
             if isinstance(path, str | bytes | os.PathLike):
                 (self._write if (flags or 0) & _WRITING else self._look)(path)
+        elif event in _REMOVALS and details[1] >= 0:
+            # By a name in a folder that is open, as ``shutil.rmtree`` does.
+            self._write(Path(os.readlink(f"/proc/self/fd/{details[1]}"), os.fsdecode(details[0])))
         elif event in _CHANGES:
             for path in details[:2]:
                 if isinstance(path, str | bytes | os.PathLike):

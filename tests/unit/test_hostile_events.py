@@ -23,7 +23,7 @@ from backend.access.site import Site
 from backend.hub.settings import HubSettings, default_file
 from backend.services import Services
 from backend.workspace import Workspace
-from tests.fakes.hostile import FILE, SCRIPT, Watch, values, watching
+from tests.fakes.hostile import FILE, SCRIPT, NoProcess, Watch, values, watching
 from tests.fakes.ready_workspace import make_ready
 from ui.dashboard import build_dashboard
 from ui.serving import launch
@@ -79,7 +79,7 @@ def served(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
         patch.setenv("GRADIO_TEMP_DIR", str(workspace.uploads))
         patch.setenv("MPLCONFIGDIR", str(workspace.cache / "matplotlib"))
         patch.setattr("sys.dont_write_bytecode", True)
-        patch.setattr(subprocess, "Popen", _NoProcess)
+        patch.setattr(subprocess, "Popen", NoProcess)
         # Nobody is asked but this machine, where nobody answers.
         hubs = HubSettings(default_file())
         for hub in ("modelscope", "huggingface"):
@@ -91,11 +91,6 @@ def served(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
         yield Served(page, port, workspace, outside)
         page.close(verbose=False)
         services.close()
-
-
-class _NoProcess(subprocess.Popen):  # type: ignore[type-arg]
-    def __init__(self, *_: Any, **__: Any) -> None:
-        raise PermissionError(1, "no processes here")
 
 
 def free_port() -> int:
