@@ -54,9 +54,7 @@ def _run(workspace: Workspace, name: str, began: datetime) -> None:
     values = {**VALUES, "dataset": DATASET, "max_steps": STEPS, "save_steps": STEPS // 3}
     config = {"model_name_or_path": str(model), "finetuning_type": "lora", "template": "deepseekr1"}
     write_text(folder / layout.CONFIG, to_yaml(config))
-    write_json(
-        folder / layout.RUN, {"id": name, "created": began.isoformat(), "values": values}
-    )
+    write_json(folder / layout.RUN, {"id": name, "created": began.isoformat(), "values": values})
     write_text(folder / layout.LOG, "".join(f"{{'loss': {step}}}\n" for step in range(STEPS)))
     ended = {"code": 0, "reason": "finished", "error": "", "when": began.isoformat()}
     write_json(folder / layout.EXIT, ended)
