@@ -22,7 +22,7 @@ from tests.fakes.tiny_model import make_tiny_model
 RUNS, DATASETS, MODELS, CONVERSATIONS = 12, 6, 4, 8
 STEPS = 600
 """Of each run, which saved three checkpoints on the way."""
-BEGAN = datetime(2026, 1, 1, tzinfo=UTC)
+BEGAN = datetime(2025, 11, 1, tzinfo=UTC)
 
 
 def lived_in(root: Path) -> Workspace:

@@ -1,8 +1,8 @@
 """From a click on a tab to the tab's own content on the screen, in a workspace with content.
 
 The first visit of each tab on a page, and later ones. Content is what the tab is for, as it is read
-from the disk: the table of models, the figures of a form, the newest run. Beside it the same click on
-a minimal Gradio page, in turns.
+from the disk: the table of models, the figures of a form, the newest run. Beside it the same click
+on a minimal Gradio page, in turns.
 """
 
 from __future__ import annotations
@@ -20,13 +20,13 @@ from benchmarks.pages import MINIMAL, PATIENCE_MS, new_page, percentile
 from benchmarks.servers import running
 from benchmarks.watched_run import chromium, medtune
 
-ROUNDS = 8
+ROUNDS = 5
 """Pages that are opened; each tab is visited for the first time on each of them."""
 LATER = 3
 """Visits of each tab on a page after the first one."""
 MOST_MS = 150
 PERCENT = 95
-SETTLE_MS = 2500
+SETTLE_MS = 2000
 
 CONTENT: Mapping[str, str] = {
     "data": "#prepared article",

@@ -2,7 +2,8 @@
 
 Two of them are pages in Chromium. The others ask what these ask, word for word, and follow the
 points of the chart as its script does: twenty pages in Chromium would want two cores and three
-gigabytes for themselves, which says nothing about the server. Before that one page watches alone.
+gigabytes for themselves, which says nothing about the server. Before that nobody watches, and then
+one page does.
 
     python -m benchmarks.soak 60        a try of so many seconds
 """
@@ -72,18 +73,20 @@ class Watch:
 
     Attributes:
         refreshes: Answers that it gave to questions of watching pages.
+        lasted: Seconds.
         seconds: Of processor time.
         megabytes: Resident, at each look.
     """
 
     refreshes: int
+    lasted: float
     seconds: float
     megabytes: list[float]
 
-    @property
-    def cost(self) -> float:
-        """Milliseconds of processor time of one refresh."""
-        return 1000 * self.seconds / max(1, self.refreshes)
+    def cost(self, idle: Watch) -> float:
+        """Milliseconds of processor time of one refresh, beside what goes on while nobody looks."""
+        spent = self.seconds - self.lasted * idle.seconds / idle.lasted
+        return 1000 * spent / max(1, self.refreshes)
 
 
 def measure(seconds: float = SECONDS) -> list[Result]:
@@ -97,6 +100,7 @@ def measure(seconds: float = SECONDS) -> list[Result]:
             chromium() as browser,
         ):
             web = psutil.Process(process.pid)
+            idle = watch(web, None, seconds * ALONE_SHARE, [])
             pages = [training_tab(browser, address)]
             await_step(pages[0], trainer.step)
             asked = listen(pages)
@@ -110,10 +114,10 @@ def measure(seconds: float = SECONDS) -> list[Result]:
                 together = watch(web, pages[0], seconds, asked, crowd)
             for page in pages:  # all of them have kept up
                 await_step(page, trainer.step)
-    return results(alone, together)
+    return results(idle, alone, together)
 
 
-def results(alone: Watch, together: Watch) -> list[Result]:
+def results(idle: Watch, alone: Watch, together: Watch) -> list[Result]:
     """Memory of the last third against the second; a refresh among twenty against one alone."""
     third = len(together.megabytes) // 3
     middle, last = together.megabytes[third : 2 * third], together.megabytes[2 * third :]
@@ -124,7 +128,7 @@ def results(alone: Watch, together: Watch) -> list[Result]:
         ),
         at_most_times(
             f"processor time of a refresh, {BROWSERS} watch, against one alone",
-            together.cost, UNIT, alone.cost, MOST_TIMES,
+            together.cost(idle), UNIT, alone.cost(idle), MOST_TIMES,
         ),
         shown_beside("refreshes meanwhile", together.refreshes, ""),
         shown_beside("refreshes while one watched alone", alone.refreshes, ""),
@@ -146,20 +150,23 @@ def listen(pages: Sequence[Page]) -> list[Request]:
 
 def watch(
     web: psutil.Process,
-    page: Page,
+    page: Page | None,
     seconds: float,
     asked: list[Request],
     crowd: Crowd | None = None,
 ) -> Watch:
     """Look at the web process for so long."""
     before = len(asked) + (crowd.answers if crowd else 0)
-    spent, until = _spent(web), time.monotonic() + seconds
+    spent, began = _spent(web), time.monotonic()
     megabytes = []
-    while time.monotonic() < until:
-        page.wait_for_timeout(1000 * LOOK_SECONDS)
+    while time.monotonic() < began + seconds:
+        if page is None:
+            time.sleep(LOOK_SECONDS)
+        else:  # Playwright hears what its pages ask only meanwhile
+            page.wait_for_timeout(1000 * LOOK_SECONDS)
         megabytes.append(web.memory_info().rss / 1e6)
     answered = len(asked) + (crowd.answers if crowd else 0) - before
-    return Watch(answered, _spent(web) - spent, megabytes)
+    return Watch(answered, time.monotonic() - began, _spent(web) - spent, megabytes)
 
 
 def _spent(process: psutil.Process) -> float:
