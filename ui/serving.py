@@ -17,6 +17,7 @@ from backend.access.gate import NONCE, Application, Gate
 from backend.access.sessions import Accounts
 from backend.access.site import Site
 from backend.text import ASSETS
+from ui.kept import Kept, of_page, of_script
 from ui.login_page import login_page
 from ui.outside.offering import offered
 from ui.pulse_line import PulseLine
@@ -104,20 +105,25 @@ class GatedApp(App):
 
     def __init__(self) -> None:
         super().__init__(default_response_class=ORJSONResponse)
+        # Within Gradio's own, and the one that is added last around the one before.
+        self.add_middleware(Kept, about=of_page)
         self.add_middleware(Inscribed)
 
     def build_middleware_stack(self) -> Any:
-        return self.surround(super().build_middleware_stack())
+        return self.surround(Kept(super().build_middleware_stack(), about=of_script))
 
 
 class Inscribed:
-    """Writes the answer's nonce into the scripts of the page, so that they alone may run.
+    """Puts a script behind the page's configuration, and the answer's nonce into all scripts of the
+    page, so that they alone may run.
 
     Gradio escapes ``<`` in what it puts into them: a ``<script`` in its page is its own.
     """
 
     def __init__(self, app: Application) -> None:
         self._app = app
+        script = (ASSETS / "js" / "plain_config.js").read_bytes()
+        self._head = b"<script>" + script + b"</script>" + BELOW
 
     async def __call__(self, scope: dict[str, Any], receive: Any, send: Any) -> None:
         nonce = scope.get(NONCE)
@@ -134,8 +140,8 @@ class Inscribed:
             pieces.append(message.get("body", b""))
             if message.get("more_body", False):
                 return
-            body = b"".join(pieces).replace(b"<script", f'<script nonce="{nonce}"'.encode())
-            body = body.replace(MANIFEST, BELOW)
+            body = b"".join(pieces).replace(MANIFEST, self._head)
+            body = body.replace(b"<script", f'<script nonce="{nonce}"'.encode())
             headers = [pair for pair in begun["headers"] if pair[0] != b"content-length"]
             length = str(len(body)).encode()
             await send({**begun, "headers": [*headers, (b"content-length", length)]})

@@ -27,6 +27,11 @@ from benchmarks import (
     data_pages,
     data_rows,
     downloads,
+    page_open,
+    page_tabs,
+    page_typing,
+    pages,
+    soak,
 )
 from benchmarks.chat_programs import Answered
 from benchmarks.common import Result, at_most, at_most_times, broken, shown_beside, table
@@ -270,6 +275,55 @@ def test_memory_of_columns_is_taken_at_its_peak(tmp_path: Path) -> None:
     assert chat_memory.cache(tmp_path, 10) == 10 * 2 * 3 * 2 * 16 * 4
 
 
+def test_openings_are_compared_round_by_round() -> None:
+    def took(ours: float, theirs: float) -> tuple[page_open.Opening, page_open.Opening]:
+        return page_open.Opening(ours, 0.6), page_open.Opening(theirs, 0.2)
+
+    result, work = page_open.compared([took(1.4, 1), took(15, 10), took(3.2, 2)])
+    assert (result.value, result.baseline, result.ratio, result.holds) == (3.2, 2, 1.5, True)
+    assert (work.value, work.baseline, work.goal) == (600, 200, "")
+    assert not page_open.compared([took(1.6, 1)])[0].holds
+
+
+def test_one_slow_tab_in_twenty_is_forgiven_and_a_second_is_not() -> None:
+    assert pages.percentile([1, 2, 3], 95) == 3
+    assert pages.percentile([*range(1, 101)], 95) == 95
+    quick = {"data": [100.0] * 18 + [900.0], "chat": [100.0]}
+    first, *_ = page_tabs.compared(quick, quick, [50.0])
+    assert (first.value, first.holds) == (100, True)
+    slow = {**quick, "chat": [151.0]}
+    assert [one.holds for one in page_tabs.compared(quick, slow, [50.0]) if one.goal] == [1, 0]
+
+
+def test_a_key_that_waits_for_a_script_of_ours_is_told() -> None:
+    keys, beside, *fields = page_typing.compared({"name": [10.0] * 19 + [90.0]}, [5.0] * 20)
+    assert (keys.value, keys.holds, beside.ratio) == (10, True, 2)
+    assert [one.value for one in fields] == [10]
+    assert page_typing.long_tasks(50).holds and not page_typing.long_tasks(51).holds
+
+
+def test_memory_that_grows_and_browsers_that_hinder_each_other_are_told() -> None:
+    def watch(refreshes: int, seconds: float, megabytes: list[float]) -> soak.Watch:
+        return soak.Watch(refreshes, 10, seconds, megabytes)
+
+    idle, alone = watch(0, 0.5, [1]), watch(10, 0.6, [1])
+    flat, cost, *_ = soak.results(idle, alone, watch(200, 2.5, [99, 100, 105]))
+    assert (flat.ratio, flat.holds) == (1.05, True)
+    assert round(cost.value) == round(cost.baseline or 0) == 10 and cost.holds
+    flat, cost, *_ = soak.results(idle, alone, watch(200, 3.5, [99, 100, 106]))
+    assert (flat.holds, cost.holds) == (False, False)
+
+
+def test_a_client_asks_for_what_comes_behind_an_answer() -> None:
+    """As the chart's script does: it would get all points each time, which is no watching."""
+    body: Any = {"data": {"rides": {"run-chart": {"since": {"one": ["g", 4, 0]}}}}}
+    soak.follow(body, {"rides": {"run-chart": {"runs": {}}}})
+    assert body["data"]["rides"]["run-chart"]["since"] == {"one": ["g", 4, 0]}
+    news = {"generation": "g", "rows": 6, "evaluations": 1}
+    soak.follow(body, {"rides": {"run-chart": {"runs": {"one": news}}}})
+    assert body["data"]["rides"]["run-chart"]["since"] == {"one": ["g", 6, 1]}
+
+
 @pytest.mark.slow
 @pytest.mark.timeout(900)
 def test_the_chat_benchmarks_run_with_a_tiny_model() -> None:
@@ -288,9 +342,13 @@ def test_every_benchmark_is_found_and_an_unknown_one_refused() -> None:
     chat = {"chat_columns", "chat_memory", "chat_overhead", "chat_switch"}
     data = {"data_checks", "data_convert", "data_lengths", "data_pages"}
     watching = {"chart_latency", "refresh_cost", "watching_cpu"}
-    assert {"downloads", "quick_demo", "startup", *chat, *data, *watching} <= set(benchmarks())
+    page = {"page_open", "page_tabs", "page_typing", "soak"}
+    assert {"downloads", "quick_demo", "startup", *chat, *data, *watching, *page} <= set(
+        benchmarks()
+    )
     assert not {"data_by_page", "data_processes", "data_rows"} & set(benchmarks())
     helpers = {"bare_download", "common", "fetching", "run_all", "servers", "trainings"}
+    helpers |= {"lived_in", "minimal_app", "pages"}
     helpers |= {"chat_bare", "chat_model", "chat_programs", "training_logs", "watched_run"}
     assert not helpers & set(benchmarks())
     assert main(["no-such"]) == 2

@@ -1,0 +1,53 @@
+"""What the measurements of the page share: the two pages that are compared, and how one is visited.
+
+Knows nothing about what is measured.
+"""
+
+from __future__ import annotations
+
+import math
+import sys
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+
+from playwright.sync_api import Browser, Page
+
+from benchmarks.servers import Candidate
+
+PATIENCE_MS = 120_000
+VIEWPORT = {"width": 1440, "height": 900}
+
+MINIMAL = Candidate(
+    "minimal Gradio app",
+    lambda port: [sys.executable, "-m", "benchmarks.minimal_app", str(port)],
+    lambda port: {"GRADIO_ANALYTICS_ENABLED": "False"},
+)
+
+PAINTED = """
+// Calls back when what has been drawn by now is on the screen, with the time of it.
+const painted = (done) => requestAnimationFrame(() => {
+  const { port1, port2 } = new MessageChannel();
+  port1.onmessage = () => done(performance.now());
+  port2.postMessage(null);
+});
+"""
+
+
+@contextmanager
+def new_page(browser: Browser, script: str = "") -> Iterator[Page]:
+    """A page of a browser that was never here, with ``script`` before any of the page's own."""
+    context = browser.new_context(viewport=VIEWPORT, locale="en-US")
+    page = context.new_page()
+    page.set_default_timeout(PATIENCE_MS)
+    if script:
+        page.add_init_script(f"{{{PAINTED}\n{script}}}")
+    try:
+        yield page
+    finally:
+        context.close()
+
+
+def percentile(values: Sequence[float], percent: float) -> float:
+    """The least of the values that ``percent`` of all do not exceed (nearest rank)."""
+    ranked = sorted(values)
+    return ranked[max(0, math.ceil(percent / 100 * len(ranked)) - 1)]
