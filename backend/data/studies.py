@@ -36,7 +36,7 @@ from backend.workspace import Workspace
 if TYPE_CHECKING:
     from backend.data.checks.overlap import Evaluation
 
-VERSION = 3
+VERSION = 4
 """Counts up when a study finds other things in the same file; older ones are then not used."""
 
 KEPT = 16

@@ -82,15 +82,20 @@ class Sets:
 
     def chosen(self, sets: Places) -> Sets:
         """Some of them, in the order given."""
-        sizes = self.sizes[sets]
-        values = self.values[spans_of(self.starts[sets], sizes)]
+        starts, sizes = self.starts[sets], self.sizes[sets]
+        # Slice by slice: 64 bits for the place of each element take three times as long.
+        slices = zip(starts.tolist(), (starts + sizes).tolist(), strict=True)
+        none = [self.values[:0]]
+        values = np.concatenate([self.values[start:end] for start, end in slices] or none)
         return Sets(values, np.cumsum(sizes) - sizes, sizes, self.limits[sets])
 
     def without(self, dropped: NDArray[np.bool_]) -> Sets:
         """Without some elements."""
-        owner = np.repeat(np.arange(len(self.sizes)), self.sizes)
-        sizes = np.bincount(owner[~dropped], minlength=len(self.sizes))
-        return Sets(self.values[~dropped], np.cumsum(sizes) - sizes, sizes, self.limits)
+        kept = ~dropped
+        upto = np.zeros(len(kept) + 1, dtype=np.uint32)  # differences are right modulo 2^32
+        np.cumsum(kept, out=upto[1:])
+        sizes = (upto[self.starts + self.sizes] - upto[self.starts]).astype(np.int64)
+        return Sets(self.values[kept], np.cumsum(sizes) - sizes, sizes, self.limits)
 
 
 Pairs = tuple[Places, Places]
@@ -141,7 +146,7 @@ def _matched(sets: Sets) -> Places:
         return filled
     from rensa import RMinHashLSH
 
-    some = sets.chosen(filled)
+    some = sets if len(filled) == len(sets.sizes) else sets.chosen(filled)
     index = RMinHashLSH(_BAND_THRESHOLD, _BANDS * _ROWS, _BANDS)
     matrix = _minhashes(some.values, np.append(some.starts, len(some.values)))
     return filled[index.query_duplicate_flags_matrix_one_shot(matrix)]

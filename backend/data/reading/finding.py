@@ -7,6 +7,7 @@ whether it can be read, else one scan of all of it, by way of a plain copy where
 from __future__ import annotations
 
 import os
+from array import array
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from functools import partial
@@ -34,6 +35,11 @@ from backend.errors import DataError
 
 SMALL = 1 << 20
 """Bytes of plain text up to which all rows are found where only the first were asked for."""
+
+
+ToldOf = Callable[[Form, bytes], None]
+"""Called as ``Told`` is, with what the file is. Not called for a file that has a plain copy, or
+whose rows are known."""
 
 
 class RowSource(Protocol):
@@ -75,14 +81,17 @@ class Finding:
         self._stamp = stamp_of(path)
         self._store = Store(cache, path, self._stamp)
 
-    def whole(self, progress: Progress | None) -> FoundRows:
+    def whole(self, progress: Progress | None, told: ToldOf | None = None) -> FoundRows:
         """All rows.
+
+        Args:
+            told: Told of rows as they are found.
 
         Raises:
             DataError: it can't be read, or has none.
         """
         return self._stored() or self._complete(
-            beginning_of(self._path, self._stamp, TRIED_ROWS), progress
+            beginning_of(self._path, self._stamp, TRIED_ROWS), progress, told
         )
 
     def beginning(self, rows: int) -> FoundRows:
@@ -125,7 +134,9 @@ class Finding:
             start.form, TextRows(start.form, start.index, opening), complete=start.whole
         )
 
-    def _complete(self, start: Beginning, progress: Progress | None) -> FoundRows:
+    def _complete(
+        self, start: Beginning, progress: Progress | None, told: ToldOf | None = None
+    ) -> FoundRows:
         form = start.form
         if form.kind == "parquet":
             rows = ParquetRows(self._path, self._opened_plain(form, progress))
@@ -133,7 +144,7 @@ class Finding:
         if start.index.count:  # else its first row is longer than a beginning
             self._rows_at_start(start)
         del start  # its text may be megabytes, which the scan needs for itself
-        return self._reader(form, self._scan(form, progress))
+        return self._reader(form, self._scan(form, progress, told))
 
     def _reader(self, form: Form, index: Index) -> FoundRows:
         return self._checked(form, TextRows(form, index, self._opened_plain(form)))
@@ -142,10 +153,11 @@ class Finding:
         _refuse_if_unreadable(self._path.name, form, rows)
         return FoundRows(self._stamp, form, rows, complete, self.sha256)
 
-    def _scan(self, form: Form, progress: Progress | None) -> Index:
+    def _scan(self, form: Form, progress: Progress | None, told: ToldOf | None) -> Index:
         """Find all rows and store where they are."""
+        tell = partial(told, form) if told is not None and form.is_plain else None
         first, second = _halves(progress) if not form.is_plain else (None, progress)
-        with self._opened_plain(form, first)() as file, self._store.storing() as (out, spans):
+        with self._opened_plain(form, first)() as file, self._store.storing(tell) as (out, spans):
             size = os.fstat(file.fileno()).st_size
             watched = Watched(file, size, second)
             hashed = Hashed(watched, form.start) if form.is_plain else None
@@ -191,6 +203,12 @@ class Finding:
             return BytesIO(text)
 
         return open_text
+
+
+def part_of(path: Path, stamp: Stamp, form: Form, pairs: bytes) -> FoundRows:
+    """Some rows of a plain file, whose places ``ToldOf`` told; numbered from the first of them."""
+    rows = TextRows(form, Index(array("Q", pairs)), partial(opened, path, stamp))
+    return FoundRows(stamp, form, rows, False, partial(sha256_of, path, stamp))
 
 
 def known_sha256(path: Path, cache: Path) -> str | None:

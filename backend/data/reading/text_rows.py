@@ -8,6 +8,7 @@ from __future__ import annotations
 import time
 from bisect import bisect_right
 from collections.abc import Callable, Iterable, Iterator
+from io import BufferedReader
 from typing import Any, BinaryIO
 
 from backend import units
@@ -73,14 +74,15 @@ class TextRows:
         spans = self._index.spans
         block, offset, behind = b"", 0, 0
         with self._opened() as file:
+            unbuffered = file.raw if isinstance(file, BufferedReader) else file
             for place in places:
                 start, end = spans[2 * place], spans[2 * place + 1]
                 if end > behind:
                     if end - start > values.ROW_LIMIT:
                         yield place, end - start, b""
                         continue
-                    file.seek(start)
-                    block, offset = file.read(max(_READ_BYTES, end - start)), start
+                    unbuffered.seek(start)
+                    block, offset = unbuffered.read(max(_READ_BYTES, end - start)), start
                     behind = offset + len(block)
                 yield place, end - start, block[start - offset : end - offset]
 
