@@ -18,7 +18,7 @@ from backend.data.checks.parameters import NUMBERS, SHINGLE, SKETCH
 from backend.data.checks.units import DIGIT, MARK, U64, mixed, sums_of, units_of
 from backend.data.meaning.lesson import Lesson
 
-_BATCH = 32_768
+_BATCH = 49_152
 """Characters of questions that are cut into words at a time: what they become fits in a core's
 cache."""
 
