@@ -30,12 +30,14 @@ class Part:
 
     Attributes:
         lessons: Places in the range of the rows that make a lesson; ``sketches`` has these only.
+        digests: A number for each lesson's question.
         numbering: What the rows say of where numbers of right options count from.
     """
 
     problems: dict[int, Problem] = field(default_factory=dict)
     lessons: list[int] = field(default_factory=list)
     flags: list[int] = field(default_factory=list)
+    digests: list[int] = field(default_factory=list)
     sketches: Sketches = field(default_factory=Sketches)
     numbering: Numbering = Numbering()
     rows: int = 0
@@ -62,9 +64,8 @@ def joined(parts: Sequence[Part], spread: Spread = map) -> Study:
         or [np.zeros(0, dtype=np.int64)]
     )
     found = np.array([flag for part in parts for flag in part.flags], dtype=np.uint32)
-    sketches = Sketches.merge([part.sketches for part in parts])
-    twins = find_duplicates(sketches, spread=spread)
-    asked = (sketches.arrays().question >> np.uint64(1)).astype(np.int64)
+    digests = np.array([digest for part in parts for digest in part.digests], dtype=np.int64)
+    twins = find_duplicates(Sketches.merge([part.sketches for part in parts]), spread=spread)
     found |= _duplicate_flags(twins)
     return Study(
         problems=kinds.found,
@@ -72,7 +73,7 @@ def joined(parts: Sequence[Part], spread: Spread = map) -> Study:
         flags=_spread(found, places, rows, np.uint32),
         twin=_spread(_twin_rows(twins, places), places, rows, np.int32),
         numbering=Numbering.of_all(part.numbering for part in parts),
-        group=_spread(asked[_first_of_cluster(twins)], places, rows, np.int64),
+        group=_spread(digests[_first_of_cluster(twins)], places, rows, np.int64),
     )
 
 

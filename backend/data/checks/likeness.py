@@ -144,18 +144,19 @@ def _matched(sets: Sets) -> Places:
     filled = np.flatnonzero(sets.sizes)
     if not 0 < len(sets.values) <= _AT_ONCE:
         return filled
-    from rensa import RMinHashLSH
+    from rensa import RMinHashLSH  # type: ignore[import-untyped]
 
     some = sets if len(filled) == len(sets.sizes) else sets.chosen(filled)
     index = RMinHashLSH(_BAND_THRESHOLD, _BANDS * _ROWS, _BANDS)
     matrix = _minhashes(some.values, np.append(some.starts, len(some.values)))
-    return filled[index.query_duplicate_flags_matrix_one_shot(matrix)]
+    matched = np.array(index.query_duplicate_flags_matrix_one_shot(matrix), dtype=bool)
+    return np.asarray(filled[matched], dtype=np.int64)
 
 
 def _minhashes(values: NDArray[np.uint32], edges: Places) -> Any:
     """rensa's matrix of the MinHashes of sets: their elements, and where each begins and the last
     ends."""
-    from rensa import RMinHash  # type: ignore[import-untyped]
+    from rensa import RMinHash
 
     return RMinHash.digest_matrix_from_flat_token_hashes(
         values.astype(np.uint64), edges.astype(np.uint64), num_perm=_BANDS * _ROWS, seed=_SEED

@@ -13,25 +13,19 @@ from dataclasses import dataclass
 from functools import partial
 from io import BufferedReader, BytesIO, FileIO
 from pathlib import Path
-from typing import Any, BinaryIO, Protocol
+from typing import TYPE_CHECKING, Any, BinaryIO, Protocol
 
-from backend.data.reading.beginning import (
-    Beginning,
-    beginning_of,
-    end_of_cut,
-    refuse_more,
-    scan,
-)
-from backend.data.reading.form import TRIED_ROWS
 from backend.data.reading.index import Index
 from backend.data.reading.needle import Needle
 from backend.data.reading.opening import Hashed, Watched, opened, sha256_of, stamp_of
-from backend.data.reading.parquet_rows import ParquetRows
 from backend.data.reading.store import Store
 from backend.data.reading.text_rows import TextRows
-from backend.data.reading.values import Form, Found, Progress, Row, Stamp
+from backend.data.reading.values import TRIED_ROWS, Form, Found, Progress, Row, Stamp
 from backend.data.reading.window import CHUNK
 from backend.errors import DataError
+
+if TYPE_CHECKING:
+    from backend.data.reading.beginning import Beginning
 
 SMALL = 1 << 20
 """Bytes of plain text up to which all rows are found where only the first were asked for."""
@@ -90,9 +84,10 @@ class Finding:
         Raises:
             DataError: it can't be read, or has none.
         """
-        return self._stored() or self._complete(
-            beginning_of(self._path, self._stamp, TRIED_ROWS), progress, told
-        )
+        if (stored := self._stored()) is not None:
+            return stored
+        start = _beginning_of(self._path, self._stamp, TRIED_ROWS)
+        return self._complete(start, progress, told)
 
     def beginning(self, rows: int) -> FoundRows:
         """As many rows as asked for, or as are in a few megabytes; all where they are known.
@@ -102,7 +97,7 @@ class Finding:
         """
         if (stored := self._stored()) is not None:
             return stored
-        start = beginning_of(self._path, self._stamp, rows)
+        start = _beginning_of(self._path, self._stamp, rows)
         small = start.whole and len(start.text) <= SMALL
         if start.form.kind == "parquet" or small or not start.index.count:
             return self._complete(start, None)
@@ -139,6 +134,8 @@ class Finding:
     ) -> FoundRows:
         form = start.form
         if form.kind == "parquet":
+            from backend.data.reading.parquet_rows import ParquetRows  # here: few files need it
+
             rows = ParquetRows(self._path, self._opened_plain(form, progress))
             return self._checked(form, rows)
         if start.index.count:  # else its first row is longer than a beginning
@@ -155,6 +152,8 @@ class Finding:
 
     def _scan(self, form: Form, progress: Progress | None, told: ToldOf | None) -> Index:
         """Find all rows and store where they are."""
+        from backend.data.reading.beginning import end_of_cut, refuse_more, scan
+
         tell = partial(told, form) if told is not None and form.is_plain else None
         first, second = _halves(progress) if not form.is_plain else (None, progress)
         with self._opened_plain(form, first)() as file, self._store.storing(tell) as (out, spans):
@@ -203,6 +202,14 @@ class Finding:
             return BytesIO(text)
 
         return open_text
+
+
+def _beginning_of(path: Path, stamp: Stamp, rows: int) -> Beginning:
+    # Imported here: where an index is stored, its scanners and their patterns are a tenth of what a
+    # process that prepares a dataset takes to start.
+    from backend.data.reading.beginning import beginning_of
+
+    return beginning_of(path, stamp, rows)
 
 
 def part_of(path: Path, stamp: Stamp, form: Form, pairs: bytes) -> FoundRows:
