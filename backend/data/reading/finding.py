@@ -242,6 +242,8 @@ _REFUSALS = {
     "data.problems.row_not_utf8": "data.errors.not_utf8",
     "data.problems.row_not_json": "data.errors.not_json",
     "data.problems.row_not_object": "data.errors.not_objects",
+    "data.problems.row_large": "data.errors.large_at_once",
+    "data.problems.row_deep": "data.errors.deep_at_once",
     "data.problems.file_truncated": "data.errors.truncated_at_once",
     "data.problems.file_unpacked": "data.errors.packed_broken",
 }
