@@ -23,7 +23,6 @@ from backend.data.checks.registry import CHECKS
 from backend.data.checks.values import Finding
 from backend.data.meaning.choice import Numbering
 from backend.data.meaning.convert import compile_map
-from backend.data.meaning.detect import DETECTED_ROWS, detect
 from backend.data.meaning.lesson import Lesson
 from backend.data.meaning.mapping import ColumnMap
 from backend.data.reading.reader import RowReader
@@ -149,6 +148,9 @@ def columns_of(reader: RowReader) -> ColumnMap:
     Raises:
         DataError: they are those of no known shape.
     """
+    # Imported here, as below: what has its columns told waits for less.
+    from backend.data.meaning.detect import DETECTED_ROWS, detect
+
     rows = [row.value for row in reader.page(0, DETECTED_ROWS) if row.value is not None]
     found = detect(rows)
     if found.best is None:

@@ -7,19 +7,20 @@ from __future__ import annotations
 
 import multiprocessing
 import os
-from collections.abc import Iterator, Mapping
-from concurrent.futures import ProcessPoolExecutor
+from collections.abc import Callable, Iterator, Mapping
+from concurrent.futures import Future, ProcessPoolExecutor
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 from functools import lru_cache
 from hashlib import blake2b
+from itertools import chain
 from pathlib import Path
 from threading import Thread
 from typing import Any
 
 from backend.data.checks.likeness import can_spread
 from backend.data.checks.overlap import Evaluation
-from backend.data.checks.passages import encoded
+from backend.data.checks.passages import Text, text_of
 from backend.data.checks.personal import KINDS
 from backend.data.checks.reading import flags_of_notes
 from backend.data.checks.registry import flag_of
@@ -30,8 +31,10 @@ from backend.data.meaning.convert import compile_map
 from backend.data.meaning.detect import numbering_in
 from backend.data.meaning.lesson import Lesson, Turn
 from backend.data.meaning.mapping import ColumnMap, Shape
+from backend.data.reading.index import PAIR
 from backend.data.reading.opening import stamp_of
 from backend.data.reading.reader import RowReader, Stamp
+from backend.data.reading.values import Form
 from backend.data.study_parts import Part, joined
 from backend.data.study_values import Study
 from backend.data.tasks import Progress
@@ -82,22 +85,26 @@ def study(job: Job, progress: Progress, *, processes: int | None = None) -> Stud
     stamp = stamp_of(job.source)
     spreads = can_spread()
     with ExitStack() as ending:
-        pool = None
+        pool = first = None
         early = min(cores, stamp.size // EARLY_BYTES)
         if early > 1:  # they get ready while the rows are looked for
             pool = ending.enter_context(_pool(job, stamp, early))
             for _ in range(early):
                 pool.submit(_get_ready)
+            first = _First(pool)
         reader = RowReader.open(
-            job.source, cache=job.cache, progress=lambda done, total: progress("scan", done, total)
+            job.source,
+            cache=job.cache,
+            progress=lambda done, total: progress("scan", done, total),
+            told=first,
         )
         reader.sha256()  # by which the lengths of the same content are found
-        starts = range(0, reader.count, RANGE_ROWS)
+        starts = range(first.rows if first else 0, reader.count, RANGE_ROWS)
         ranges = [(start, min(start + RANGE_ROWS, reader.count)) for start in starts]
         if pool is None and min(cores, len(ranges)) > 1:
             pool = ending.enter_context(_pool(job, reader.stamp, min(cores, len(ranges))))
         found = (
-            map(_read, pool.map(_study_mine, ranges))
+            map(_read, chain(first.parts() if first else (), pool.map(_study_mine, ranges)))
             if pool
             else (_study_range(job, reader, first, end) for first, end in ranges)
         )
@@ -107,6 +114,30 @@ def study(job: Job, progress: Progress, *, processes: int | None = None) -> Stud
             progress("study", sum(one.rows for one in parts), reader.count)
         progress("duplicates", 0, 0)
         return joined(parts, pool.map if pool and spreads else map)
+
+
+class _First:
+    """The first rows, which are studied while the rest are looked for.
+
+    Attributes:
+        rows: So many rows are dealt out.
+    """
+
+    def __init__(self, pool: ProcessPoolExecutor) -> None:
+        self._pool = pool
+        self._parts: list[Future[Part | Problem]] = []
+        self._last = b""
+        self.rows = 0
+
+    def __call__(self, form: Form, pairs: bytes) -> None:
+        known = self._last + pairs
+        known, self._last = known[:-PAIR], known[-PAIR:]  # it may be no row
+        self._parts.append(self._pool.submit(_study_told, form, known))
+        self.rows += len(known) // PAIR
+
+    def parts(self) -> Iterator[Part | Problem]:
+        """What was found in them, range after range."""
+        return (part.result() for part in self._parts)
 
 
 @contextmanager
@@ -150,9 +181,9 @@ def _get_ready() -> None:
     """Make the patterns and tables for which the first rows would wait 0.1 s."""
     for kind in KINDS.values():
         kind.compile()
-    flags_of_each([_ANY], [encoded(_ANY)])
+    flags_of_each([_ANY], [text_of(_ANY)])
     sketches = Sketches()
-    sketches.add(_ANY, encoded(_ANY))
+    sketches.add(_ANY, text_of(_ANY).data)
     sketches.arrays()
 
 
@@ -162,8 +193,19 @@ _ANY = Lesson((Turn("user", "为什么？"), Turn("assistant", "因为。")))
 def _study_mine(bounds: tuple[int, int]) -> Part | Problem:
     """What was found in a range, or why it can't be read: an error can't be sent."""
     job, stamp = _mine[0]
+    return _told(lambda: _study_range(job, _opened(job.source, job.cache, stamp), *bounds))
+
+
+def _study_told(form: Form, pairs: bytes) -> Part | Problem:
+    """The same of rows whose places are told."""
+    job, stamp = _mine[0]
+    reader = RowReader.part(job.source, stamp, form, pairs)
+    return _told(lambda: _study_range(job, reader, 0, reader.count))
+
+
+def _told(study: Callable[[], Part]) -> Part | Problem:
     try:
-        return _study_range(job, _opened(job.source, job.cache, stamp), *bounds)
+        return study()
     except DataError as error:
         return Problem(error.key, {name: str(value) for name, value in error.params.items()})
 
@@ -189,22 +231,22 @@ class _Batch:
     """Lessons whose texts are looked at together.
 
     Attributes:
-        texts: What ``encoded`` gives of each lesson.
+        texts: What ``text_of`` gives of each lesson.
         noted: The flags of what was noted when each one's row was read.
         size: Bytes of all texts.
     """
 
     lessons: list[Lesson] = field(default_factory=list)
-    texts: list[bytes] = field(default_factory=list)
+    texts: list[Text] = field(default_factory=list)
     noted: list[int] = field(default_factory=list)
     size: int = 0
 
     def add(self, lesson: Lesson, noted: int) -> None:
-        text = encoded(lesson)
+        text = text_of(lesson)
         self.lessons.append(lesson)
         self.texts.append(text)
         self.noted.append(noted)
-        self.size += len(text)
+        self.size += len(text.data)
 
 
 def _study_range(job: Job, reader: RowReader, first: int, end: int) -> Part:
@@ -241,7 +283,7 @@ def _look(job: Job, part: Part, batch: _Batch) -> None:
             found |= _OVERLAP
         part.flags.append(found | noted)
         part.digests.append(_digest(taught))
-        part.sketches.add(taught, text if taught is lesson else encoded(taught))
+        part.sketches.add(taught, (text if taught is lesson else text_of(taught)).data)
 
 
 def _overlaps(evaluation: Evaluation, lesson: Lesson, taught: Lesson) -> bool:

@@ -87,20 +87,26 @@ def read_task(folder: Path) -> Task | None:
     asked = read_json(folder / TASK)
     if not isinstance(asked, dict):
         return None
-    # First the process: what one that has ended wrote last is there when it is looked for.
+    if (ended := _ended(folder, asked)) is not None:
+        return ended  # to look for its process would take ten times as long
     process = _process_of(folder)
-    alive = process is not None and process.is_alive()
+    if process is None or not process.is_alive():
+        # It may have ended after it was asked how: what it wrote last is there now.
+        return _ended(folder, asked) or Task(folder, TaskState.INTERRUPTED, asked)
+    match read_json(folder / PROGRESS):
+        case {"step": str(step), "done": int(done), "total": int(total)}:
+            return Task(folder, TaskState.RUNNING, asked, step, done, total)
+    return Task(folder, TaskState.RUNNING, asked)
+
+
+def _ended(folder: Path, asked: Mapping[str, Any]) -> Task | None:
+    """A task as it ended; None where it does not say that it has."""
     match read_json(folder / OUTCOME):
         case {"state": "done", "result": result}:
             return Task(folder, TaskState.DONE, asked, result=result)
         case {"state": "failed", "problem": {"key": str(key), "params": dict(params)}}:
             return Task(folder, TaskState.FAILED, asked, problem=_known(key, params))
-    if not alive:
-        return Task(folder, TaskState.INTERRUPTED, asked)
-    match read_json(folder / PROGRESS):
-        case {"step": str(step), "done": int(done), "total": int(total)}:
-            return Task(folder, TaskState.RUNNING, asked, step, done, total)
-    return Task(folder, TaskState.RUNNING, asked)
+    return None
 
 
 def start_task(

@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 
 from backend.data.checks import likeness
 from backend.data.checks.duplicates import Duplicates, Sketches, find_duplicates
-from backend.data.checks.passages import encoded
+from backend.data.checks.passages import text_of
 from backend.data.checks.units import units_of
 from backend.data.meaning.lesson import Lesson, Pair, Turn
 
@@ -47,7 +47,7 @@ def relatives(*lessons: Lesson, threshold: float = 0.85) -> Duplicates:
 def sketched(lessons: list[Lesson] | tuple[Lesson, ...]) -> Sketches:
     sketches = Sketches()
     for one in lessons:
-        sketches.add(one, encoded(one))
+        sketches.add(one, text_of(one).data)
     return sketches
 
 

@@ -12,7 +12,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from backend.data.checks.loops import loop_in
-from backend.data.checks.passages import encoded
+from backend.data.checks.passages import text_of
 from backend.data.checks.registry import CHECKS, bit_of, find_check, flag_of
 from backend.data.checks.remedies import remedied
 from backend.data.checks.scan import findings, flags, flags_of_each
@@ -436,7 +436,7 @@ def test_fast_flags_are_those_of_the_findings(one: Lesson) -> None:
 @given(st.lists(any_lesson() | st.sampled_from([faulty for _, faulty in FAULTS]), max_size=6))
 def test_flags_do_not_depend_on_the_lessons_beside(lessons: list[Lesson]) -> None:
     """Signs are sought in all texts at once, and put down to the one where they are."""
-    together = flags_of_each(lessons, [encoded(one) for one in lessons])
+    together = flags_of_each(lessons, [text_of(one) for one in lessons])
     assert together == [flags(one) for one in lessons]
 
 
@@ -445,7 +445,7 @@ def test_emoji_do_not_shift_what_stands_behind() -> None:
     smiling = answered(f"{'😀' * 5}{ANSWER_ZH}", REASONING_ZH, f"{QUESTION_ZH}😀患者李某某，")
     plain = answered(ANSWER_ZH, REASONING_ZH, QUESTION_ZH)
     lessons = [smiling, plain]
-    together = flags_of_each(lessons, [encoded(one) for one in lessons])
+    together = flags_of_each(lessons, [text_of(one) for one in lessons])
     assert together == [flag_of("pii_name"), 0]
 
 

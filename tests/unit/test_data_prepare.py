@@ -21,7 +21,6 @@ import yaml
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from backend.data import prepare as prepare_module
 from backend.data.checks.registry import CHECKS
 from backend.data.decisions import Decisions
 from backend.data.meaning.mapping import ColumnMap, Role, Shape
@@ -613,7 +612,7 @@ def test_full_disk(workspace: Workspace) -> None:
     plan = plan_of(workspace, SAMPLE, PrepareSettings("x"))
     full = OSError(28, "No space left on device")
     with (
-        patch.object(prepare_module.os, "fsync", side_effect=full),
+        patch.object(os, "fsync", side_effect=full),
         pytest.raises(DataError, match="could not be written: No space left on device"),
     ):
         prepare(workspace, plan, progress=quiet)

@@ -10,6 +10,7 @@ import sys
 import textwrap
 import time
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -21,6 +22,7 @@ from backend.data import study_parts
 from backend.data.checks.overlap import Evaluation
 from backend.data.checks.registry import CHECKS
 from backend.data.meaning.mapping import ColumnMap, Role, Shape
+from backend.data.reading import index
 from backend.data.reading.reader import RowReader
 from backend.data.study import Job, study
 from backend.data.study_values import Study
@@ -126,13 +128,21 @@ def test_several_processes_find_what_one_finds(put: Callable[..., Job], shape: s
     assert same(studied(job, processes=3), one)
 
 
-def test_processes_that_start_before_the_rows_are_known(
-    put: Callable[..., Job], monkeypatch: pytest.MonkeyPatch
+@pytest.mark.parametrize("cut", [0, 1, 9])
+@pytest.mark.parametrize("told_at_a_time", [2, 8, 1000])
+def test_rows_that_are_studied_while_the_rest_are_looked_for(
+    put: Callable[..., Job], monkeypatch: pytest.MonkeyPatch, told_at_a_time: int, cut: int
 ) -> None:
+    """Also where the file ends too early, which its last row stands for."""
     job = put(mixed_rows(30))
+    content = job.source.read_text("utf-8")
+    job.source.write_text(content[: len(content) - cut], "utf-8")
     expected = studied(job)
+    monkeypatch.setattr(index, "_KEPT_IN_MEMORY", told_at_a_time)
     monkeypatch.setattr(study_module, "EARLY_BYTES", 100)
-    assert same(studied(job, processes=2), expected)
+    fresh = replace(job, cache=job.cache / "fresh")
+    assert same(studied(fresh, processes=2), expected)
+    assert same(studied(fresh, processes=2), expected), "whose rows are known by now"
 
 
 @pytest.mark.timeout(60)

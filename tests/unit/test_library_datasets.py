@@ -59,7 +59,9 @@ def test_what_is_no_data_file(workspace: Workspace) -> None:
 def test_empty_file_is_listed_with_its_problem(workspace: Workspace) -> None:
     put(workspace, "a.json", content="")
     (dataset,) = in_workspace(workspace)
-    assert [problem.sentence("en") for problem in dataset.problems] == ["The file is empty."]
+    assert [problem.sentence("en") for problem in dataset.problems] == [
+        "The file is empty. Copy or download it again."
+    ]
 
 
 def test_link_out_of_the_workspace(workspace: Workspace, tmp_path: Path) -> None:

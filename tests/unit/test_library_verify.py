@@ -188,7 +188,7 @@ def test_single_data_files(workspace: Workspace, verifier: Verifier, tmp_path: P
     assert said(checked(verifier, "dataset", "rows.json"))
     (workspace.raw_datasets / "mine.json").write_text("")
     job = checked(verifier, "dataset", "mine.json")
-    assert job.note and said(job) == ["The file is empty."]
+    assert job.note and said(job) == ["The file is empty. Copy or download it again."]
 
 
 @pytest.mark.parametrize("place", ["", ".", "..", "../../models/tiny", "/", "none", "a\0", "org"])

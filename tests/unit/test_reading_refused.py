@@ -121,6 +121,8 @@ REFUSED = {
     "half a row, escaped": (rb'[{"\u95ee": "b", "c": {"A": "x"}, "d": "', "ends inside its first"),
     "brackets": (b"[" * 300_000, "ends inside its first row"),
     "objects without end": (b'{"a":' * 300_000, "neither a JSON array nor JSON lines"),
+    "arrays in an array": (b"[" + b"[" * 1000 + b"]" * 1000 + b"]", "have no columns, near"),
+    "deep rows": (b'{"a":' * 99 + b"1" + b"}" * 99 + b"\n", "row 1 has more than 64 levels"),
     "arrays in lines": (b"[1]\n" * 9, "have no columns"),
 }
 
@@ -198,8 +200,10 @@ def test_one_endless_row_among_others_costs_little_memory(tmp_path: Path, start:
 
 def test_one_endless_line_is_refused_in_little_memory(tmp_path: Path) -> None:
     path = write(tmp_path / "rows.json", b'[{"a": "' + b"x" * 40_000_000)
+    whole = write(tmp_path / "whole.json", b'{"a": "' + b"x" * 40_000_000 + b'"}')
     tracemalloc.start()
     assert "ends inside its first row" in refused(path)
+    assert "row 1 has 40.0 MB, where 16.8 MB is the most" in refused(whole)
     peak = tracemalloc.get_traced_memory()[1]
     tracemalloc.stop()
     assert peak < 5 * values.ROW_LIMIT

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import NamedTuple
 
 from backend.data.checks.parameters import EVIDENCE
 from backend.data.checks.values import Part
@@ -32,9 +33,22 @@ def joined(lesson: Lesson) -> str:
     return "\n".join(texts)
 
 
-def encoded(lesson: Lesson) -> bytes:
-    """``joined`` in UTF-8, with halves of surrogate pairs as they are."""
-    return joined(lesson).encode("utf-8", "surrogatepass")
+class Text(NamedTuple):
+    """All texts of a lesson as one.
+
+    Attributes:
+        words: What ``joined`` gives.
+        data: That in UTF-8, with halves of surrogate pairs as they are.
+    """
+
+    words: str
+    data: bytes
+
+
+def text_of(lesson: Lesson) -> Text:
+    """All texts as one."""
+    words = joined(lesson)
+    return Text(words, words.encode("utf-8", "surrogatepass"))
 
 
 def rewritten(lesson: Lesson, rewrite: Callable[[str], str]) -> Lesson:

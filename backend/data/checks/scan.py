@@ -12,11 +12,11 @@ from collections.abc import Callable, Iterator, Sequence
 from backend.data.checks import content, structure
 from backend.data.checks.characters import LOST, LOST_IN_GBK, invisible_in, mojibake_in
 from backend.data.checks.loops import loop_in
-from backend.data.checks.parameters import LATIN_TEXT, LONG_LESSON
-from backend.data.checks.passages import encoded, joined, passages, place_in, shown
+from backend.data.checks.parameters import LONG_LESSON
+from backend.data.checks.passages import Text, passages, place_in, shown, text_of
 from backend.data.checks.personal import KINDS, numbers_in
 from backend.data.checks.registry import CHECKS, bit_of, flag_of
-from backend.data.checks.scripts import HAN_LEADS, LATIN, foreign_words
+from backend.data.checks.scripts import HAN_LEADS, foreign_words
 from backend.data.checks.signs import Sign, signs_of
 from backend.data.checks.values import Finding
 from backend.data.meaning.lesson import Lesson, Parts
@@ -36,6 +36,9 @@ _SHORT = flag_of("very_short")
 _LONG = flag_of("very_long")
 _PERSONAL = {name: flag_of(name) for name in KINDS}
 
+_OF_CHARACTERS = Sign.INVISIBLE | Sign.MOJIBAKE
+_OF_PERSONAL = Sign.DIGITS | Sign.AT | Sign.NAME
+
 _HAN_LEADS = tuple(bytes([lead]) for lead in HAN_LEADS)
 
 
@@ -44,21 +47,19 @@ def flags(lesson: Lesson) -> int:
 
     The bits of checks that compare rows are clear. Of many lessons ``flags_of_each`` is faster.
     """
-    return flags_of_each([lesson], [encoded(lesson)])[0]
+    return flags_of_each([lesson], [text_of(lesson)])[0]
 
 
-def flags_of_each(lessons: Sequence[Lesson], texts: Sequence[bytes]) -> list[int]:
+def flags_of_each(lessons: Sequence[Lesson], texts: Sequence[Text]) -> list[int]:
     """The flags of each of some dozens of lessons.
 
     Args:
-        texts: What ``encoded`` gives of each.
+        texts: What ``text_of`` gives of each.
     """
-    wide = ["" if text.isascii() else joined(one) for one, text in zip(lessons, texts, strict=True)]
-    return list(map(_flags, lessons, texts, wide, signs_of(texts, wide)))
+    return list(map(_flags, lessons, texts, signs_of([text.words for text in texts])))
 
 
-def _flags(lesson: Lesson, data: bytes, wide: str, signs: int) -> int:
-    """``wide`` is the text where it has characters beyond ASCII."""
+def _flags(lesson: Lesson, text: Text, signs: int) -> int:
     found = 0
     said: _Said = []
     for question, output in structure.trained(lesson):
@@ -69,14 +70,14 @@ def _flags(lesson: Lesson, data: bytes, wide: str, signs: int) -> int:
         found |= structure.flags_of(*structure.fault_and_parts(lesson.pair.rejected))
     if structure.has_stray_tags(lesson):
         found |= _MISPLACED
-    return (
-        found
-        | _flags_of_content(said)
-        | _flags_of_words(said, data, wide, signs)
-        | _flags_of_characters(lesson, signs)
-        | _flags_of_personal(lesson, data, signs)
-        | (_LONG if len(data) > LONG_LESSON < content.length(lesson) else 0)
-    )
+    found |= _flags_of_content(said) | _flags_of_words(said, text, signs)
+    if signs & _OF_CHARACTERS:
+        found |= _flags_of_characters(lesson, signs)
+    if signs & _OF_PERSONAL:
+        found |= _flags_of_personal(lesson, text.data, signs)
+    if len(text.data) > LONG_LESSON < content.length(lesson):
+        found |= _LONG
+    return found
 
 
 def _flags_of_content(said: _Said) -> int:
@@ -93,20 +94,13 @@ def _flags_of_content(said: _Said) -> int:
     return found
 
 
-def _flags_of_words(said: _Said, data: bytes, wide: str, signs: int) -> int:
+def _flags_of_words(said: _Said, text: Text, signs: int) -> int:
     found = 0
-    assistant = signs & Sign.ASSISTANT or b"language model" in data
-    if assistant and any(content.boilerplate(text) for _, text in _texts(said)):
+    assistant = signs & Sign.ASSISTANT or "language model" in text.words
+    if assistant and any(content.boilerplate(one) for _, one in _texts(said)):
         found |= _BOILERPLATE
-    # A character beyond ASCII has at most three bytes more than one, which bounds their number from
-    # below and that of Latin letters from above.
-    if (
-        wide
-        and any(lead in data for lead in _HAN_LEADS)
-        and len(wide) - (len(data) - len(wide)) // 3 >= LATIN_TEXT
-        and len(data) - len(data.translate(None, LATIN)) >= LATIN_TEXT
-        and any(foreign_words(question, text) for question, text in _texts(said))
-    ):
+    mixed = signs & Sign.LATIN and any(lead in text.data for lead in _HAN_LEADS)
+    if mixed and any(foreign_words(question, one) for question, one in _texts(said)):
         found |= _MIXED
     return found
 

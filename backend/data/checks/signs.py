@@ -17,6 +17,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from backend.data.checks.characters import INVISIBLE, MOJIBAKE_SIGNS
+from backend.data.checks.parameters import LATIN_TEXT
 from backend.data.checks.person_names import CHINESE_SIGNS, is_before_age, is_chinese_name
 
 
@@ -30,6 +31,7 @@ class Sign:
     AT = 8  # an @
     NAME = 16
     ASSISTANT = 32  # what an assistant says of itself; "language model" is not looked for
+    LATIN = 64  # as many Latin letters as tell a language, and characters beyond ASCII
 
 
 Bytes = NDArray[np.uint8]
@@ -38,33 +40,62 @@ _Found = Iterable[tuple[int, Sequence[int] | Places]]
 """Signs and the places where they are, in all texts one after another."""
 
 
-def signs_of(texts: Sequence[bytes], wide: Sequence[str]) -> list[int]:
+def signs_of(texts: Sequence[str]) -> list[int]:
     """The signs that each text has, as bits of ``Sign``.
 
     Args:
-        texts: In UTF-8; some dozens at a time, so that they fit in a core's cache.
-        wide: The same texts; empty where one has no character beyond ASCII.
+        texts: Some dozens at a time, so that they fit in a core's cache.
     """
+    order = sorted(range(len(texts)), key=lambda place: not texts[place].isascii())
+    first_wide = sum(map(str.isascii, texts))
+    plain = _PAD + "".join([texts[place] + _PAD for place in order[:first_wide]])
+    joined = plain.encode("ascii")
     found = [0] * len(texts)
-    _note(found, map(len, texts), _ascii_signs(_PAD + _PAD.join(texts) + _PAD))
-    if any(wide):
-        _note(found, map(len, wide), _wide_signs(_PAD_WIDE + _PAD_WIDE.join(wide) + _PAD_WIDE))
+    if first_wide < len(texts):
+        wide = [texts[place] for place in order[first_wide:]]
+        lined_up = _PAD + _PAD.join(wide) + _PAD
+        codes = _codes_of(lined_up)
+        _note(found, order[first_wide:], map(len, wide), _wide_signs(lined_up, codes))
+        # Where nothing but ASCII is looked for, one byte for each other character is enough.
+        narrow = np.minimum(codes[_WIDTH:], 0xFF).astype(np.uint8)
+        _note_latin(found, order[first_wide:], wide, narrow)
+        joined += narrow.tobytes()
+    lengths = [len(texts[place]) for place in order]
+    _note(found, order, lengths, _ascii_signs(joined))
     return found
 
 
 _WIDTH = 4
-_PAD = b"\n" * _WIDTH
-_PAD_WIDE = "\n" * _WIDTH
+_PAD = "\n" * _WIDTH
 """Before, between and behind texts, so that one can look some characters to both sides."""
 
 
-def _note(found: list[int], lengths: Iterable[int], signs: _Found) -> None:
-    """Put signs down to the texts where they are."""
+def _note(found: list[int], order: Sequence[int], lengths: Iterable[int], signs: _Found) -> None:
+    """Put signs down to the texts where they are.
+
+    Args:
+        order: Which texts they are that were joined.
+    """
     ends = np.cumsum([length + _WIDTH for length in lengths]) + _WIDTH
     for sign, places in signs:
         if len(places):
             for text in {*np.searchsorted(ends, places, side="right").tolist()}:
-                found[text] |= sign
+                found[order[text]] |= sign
+
+
+def _note_latin(found: list[int], order: Sequence[int], wide: Sequence[str], narrow: Bytes) -> None:
+    """Put down to texts that they have many Latin letters.
+
+    Args:
+        narrow: The texts, one behind another.
+    """
+    letters = ((narrow | np.uint8(0x20)) - np.uint8(ord("a"))) < np.uint8(26)
+    start = 0
+    for text, words in zip(order, wide, strict=True):
+        end = start + len(words)
+        if np.count_nonzero(letters[start:end]) >= LATIN_TEXT:
+            found[text] |= Sign.LATIN
+        start = end + _WIDTH
 
 
 # --- Signs in ASCII -----------------------------------------------------------------------------
@@ -86,7 +117,7 @@ def _class_of(byte: int) -> int:
 _CLASSES = bytes(map(_class_of, range(256)))
 
 _ANY = bytes(range(256))
-_BEHIND_DR = b". \t\n\r\x0b\x0c\x1c\x1d\x1e\x1f" + bytes(range(0x80, 0x100))  # or another space
+_BEHIND_DR = b". \t\n\r\x0b\x0c\x1c\x1d\x1e\x1f" + bytes(range(0x80, 0x100))  # another space
 _NAME_WORDS: tuple[tuple[bytes, ...], ...] = (
     (b"M", b"rs", _ANY, _ANY),  # Mr, Mrs, Ms
     (b"M", b"i", b"s", b"s"),
@@ -195,13 +226,18 @@ def _wide_tables() -> _Tables:
     return _Tables(here, before, behind, here != 0)
 
 
-def _wide_signs(joined: str) -> _Found:
+def _codes_of(joined: str) -> NDArray[np.uint16]:
+    """The characters as numbers; U+FFFF, which is none, for each beyond the basic plane."""
     codes = np.frombuffer(joined.encode("utf-16-le", "surrogatepass"), dtype=np.uint16)
     if len(codes) > len(joined):  # emoji: places would not be those of characters
         whole = np.frombuffer(joined.encode("utf-32-le", "surrogatepass"), dtype=np.uint32)
-        codes = np.where(whole < _PLANE, whole, 0).astype(np.uint16)
+        codes = np.minimum(whole, _PLANE - 1).astype(np.uint16)
+    return codes
+
+
+def _wide_signs(joined: str, codes: NDArray[np.uint16]) -> _Found:
     tables = _wide_tables()
-    places = np.flatnonzero(tables.some[codes])
+    places = np.flatnonzero(tables.some.take(codes))
     bits = tables.here[codes[places]]
     bits &= tables.before[codes[places - 1]]
     bits &= tables.behind[codes[places + 1]]

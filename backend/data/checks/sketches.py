@@ -8,19 +8,21 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, fields
-from hashlib import sha1
 
 import numpy as np
 from numpy.typing import NDArray
+from xxhash import xxh3_128_digest
 
 from backend.data.checks.grouping import spans_of
 from backend.data.checks.parameters import NUMBERS, SHINGLE, SKETCH
 from backend.data.checks.units import DIGIT, MARK, U64, mixed, sums_of, units_of
 from backend.data.meaning.lesson import Lesson
 
-_BATCH = 32_768
+_BATCH = 49_152
 """Characters of questions that are cut into words at a time: what they become fits in a core's
 cache."""
+
+_SEED_BITS = (1 << 64) - 1
 
 _PAD = np.uint64(1)
 _NUMBER = np.uint64(2)
@@ -65,7 +67,7 @@ class Sketches:
         """Sketch a lesson.
 
         Args:
-            data: What ``encoded`` gives of it.
+            data: Its texts, as ``text_of`` gives them.
         """
         text = _prompt_of(lesson)
         self._texts.append(text)
@@ -117,14 +119,13 @@ def _prompt_of(lesson: Lesson) -> str:
 
 
 def _digest_of(lesson: Lesson, data: bytes) -> bytes:
-    """128 bits of SHA-1, which modern processors have an instruction for; nobody attacks this."""
-    digest = sha1(data, usedforsecurity=False)
+    """128 bits of XXH3, forty times as fast as SHA-1; nobody attacks this."""
     # With their lengths, so that no two lessons become one text.
-    digest.update(b"%d.%d" % (len(lesson.turns[0].content), len(lesson.system)))
-    if len(lesson.turns) > 2 or lesson.pair:
-        texts = (*(turn.content for turn in lesson.turns), *(lesson.pair or ()))
-        digest.update(repr([len(text) for text in texts]).encode())
-    return digest.digest()[:16]
+    lengths = [len(lesson.system), *(len(turn.content) for turn in lesson.turns)]
+    if lesson.pair:
+        lengths += map(len, lesson.pair)
+    seed = hash(tuple(lengths)) & _SEED_BITS
+    return xxh3_128_digest(data, seed)
 
 
 def _sketched(texts: Sequence[str], digests: Sequence[bytes]) -> Arrays:

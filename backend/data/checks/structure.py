@@ -74,15 +74,23 @@ def repaired_typo(output: str) -> str:
 
 def fault_and_parts(output: str) -> tuple[str, Parts]:
     """What ``fault_of`` says of an answer, and its reasoning and answer as they are meant."""
+    if output.startswith(OPEN):  # most are as they should be, and have no other "<": half the time
+        closes = output.find("<", len(OPEN))
+        if output.startswith(CLOSE, closes) and output.find("<", closes + 1) < 0:
+            return "", _around_close(output, len(OPEN), closes)
     tags = tags_of(output)
     fault = fault_of(output, tags)
     if fault == "think_typo":
         return fault, parts_of(repaired_typo(output))
     if fault:
         return fault, Parts(None, output)
-    # As parts_of does, without looking for the tags again.
-    reasoning = output[output.find(OPEN) + len(OPEN) : tags.closes].strip("\r\n")
-    return fault, Parts(reasoning, output[tags.closes + len(CLOSE) :].lstrip("\r\n"))
+    return fault, _around_close(output, output.find(OPEN) + len(OPEN), tags.closes)
+
+
+def _around_close(output: str, start: int, closes: int) -> Parts:
+    """As ``parts_of`` does, without looking for the tags again."""
+    answer = output[closes + len(CLOSE) :].lstrip("\r\n")
+    return Parts(output[start:closes].strip("\r\n"), answer)
 
 
 class Said(NamedTuple):

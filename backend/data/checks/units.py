@@ -151,7 +151,7 @@ def _tables() -> tuple[NDArray[np.uint32], NDArray[np.uint8]]:
     folds = np.arange(_PLANE, dtype=np.uint32)
     classes = np.zeros(_PLANE, dtype=np.uint8)
     for code in range(_PLANE):
-        folded = _folded(chr(code))
+        folded = chr(code) if _is_ideograph(code) else _folded(chr(code))
         folds[code] = ord(folded)
         classes[code] = _class_of(folded)
     folds[classes == 0] = 0

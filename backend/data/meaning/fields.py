@@ -55,7 +55,9 @@ def optional_of(column: str | None) -> Reader:
         return lambda value: ""
 
     def read(value: Value) -> str:
-        words = text_of(value.get(column), column)
+        words = value.get(column)
+        if not isinstance(words, str):
+            words = text_of(words, column)
         return "" if blank(words) else words
 
     return read

@@ -7,33 +7,33 @@ whether it can be read, else one scan of all of it, by way of a plain copy where
 from __future__ import annotations
 
 import os
+from array import array
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from functools import partial
 from io import BufferedReader, BytesIO, FileIO
 from pathlib import Path
-from typing import Any, BinaryIO, Protocol
+from typing import TYPE_CHECKING, Any, BinaryIO, Protocol
 
-from backend.data.reading.beginning import (
-    Beginning,
-    beginning_of,
-    end_of_cut,
-    refuse_more,
-    scan,
-)
-from backend.data.reading.form import TRIED_ROWS
 from backend.data.reading.index import Index
 from backend.data.reading.needle import Needle
 from backend.data.reading.opening import Hashed, Watched, opened, sha256_of, stamp_of
-from backend.data.reading.parquet_rows import ParquetRows
 from backend.data.reading.store import Store
 from backend.data.reading.text_rows import TextRows
-from backend.data.reading.values import Form, Found, Progress, Row, Stamp
+from backend.data.reading.values import TRIED_ROWS, Form, Found, Progress, Row, Stamp
 from backend.data.reading.window import CHUNK
 from backend.errors import DataError
 
+if TYPE_CHECKING:
+    from backend.data.reading.beginning import Beginning
+
 SMALL = 1 << 20
 """Bytes of plain text up to which all rows are found where only the first were asked for."""
+
+
+ToldOf = Callable[[Form, bytes], None]
+"""Called as ``Told`` is, with what the file is. Not called for a file that has a plain copy, or
+whose rows are known."""
 
 
 class RowSource(Protocol):
@@ -75,15 +75,19 @@ class Finding:
         self._stamp = stamp_of(path)
         self._store = Store(cache, path, self._stamp)
 
-    def whole(self, progress: Progress | None) -> FoundRows:
+    def whole(self, progress: Progress | None, told: ToldOf | None = None) -> FoundRows:
         """All rows.
+
+        Args:
+            told: Told of rows as they are found.
 
         Raises:
             DataError: it can't be read, or has none.
         """
-        return self._stored() or self._complete(
-            beginning_of(self._path, self._stamp, TRIED_ROWS), progress
-        )
+        if (stored := self._stored()) is not None:
+            return stored
+        start = _beginning_of(self._path, self._stamp, TRIED_ROWS)
+        return self._complete(start, progress, told)
 
     def beginning(self, rows: int) -> FoundRows:
         """As many rows as asked for, or as are in a few megabytes; all where they are known.
@@ -93,7 +97,7 @@ class Finding:
         """
         if (stored := self._stored()) is not None:
             return stored
-        start = beginning_of(self._path, self._stamp, rows)
+        start = _beginning_of(self._path, self._stamp, rows)
         small = start.whole and len(start.text) <= SMALL
         if start.form.kind == "parquet" or small or not start.index.count:
             return self._complete(start, None)
@@ -125,15 +129,19 @@ class Finding:
             start.form, TextRows(start.form, start.index, opening), complete=start.whole
         )
 
-    def _complete(self, start: Beginning, progress: Progress | None) -> FoundRows:
+    def _complete(
+        self, start: Beginning, progress: Progress | None, told: ToldOf | None = None
+    ) -> FoundRows:
         form = start.form
         if form.kind == "parquet":
+            from backend.data.reading.parquet_rows import ParquetRows  # here: few files need it
+
             rows = ParquetRows(self._path, self._opened_plain(form, progress))
             return self._checked(form, rows)
         if start.index.count:  # else its first row is longer than a beginning
             self._rows_at_start(start)
         del start  # its text may be megabytes, which the scan needs for itself
-        return self._reader(form, self._scan(form, progress))
+        return self._reader(form, self._scan(form, progress, told))
 
     def _reader(self, form: Form, index: Index) -> FoundRows:
         return self._checked(form, TextRows(form, index, self._opened_plain(form)))
@@ -142,10 +150,13 @@ class Finding:
         _refuse_if_unreadable(self._path.name, form, rows)
         return FoundRows(self._stamp, form, rows, complete, self.sha256)
 
-    def _scan(self, form: Form, progress: Progress | None) -> Index:
+    def _scan(self, form: Form, progress: Progress | None, told: ToldOf | None) -> Index:
         """Find all rows and store where they are."""
+        from backend.data.reading.beginning import end_of_cut, refuse_more, scan
+
+        tell = partial(told, form) if told is not None and form.is_plain else None
         first, second = _halves(progress) if not form.is_plain else (None, progress)
-        with self._opened_plain(form, first)() as file, self._store.storing() as (out, spans):
+        with self._opened_plain(form, first)() as file, self._store.storing(tell) as (out, spans):
             size = os.fstat(file.fileno()).st_size
             watched = Watched(file, size, second)
             hashed = Hashed(watched, form.start) if form.is_plain else None
@@ -193,6 +204,20 @@ class Finding:
         return open_text
 
 
+def _beginning_of(path: Path, stamp: Stamp, rows: int) -> Beginning:
+    # Imported here: where an index is stored, its scanners and their patterns are a tenth of what a
+    # process that prepares a dataset takes to start.
+    from backend.data.reading.beginning import beginning_of
+
+    return beginning_of(path, stamp, rows)
+
+
+def part_of(path: Path, stamp: Stamp, form: Form, pairs: bytes) -> FoundRows:
+    """Some rows of a plain file, whose places ``ToldOf`` told; numbered from the first of them."""
+    rows = TextRows(form, Index(array("Q", pairs)), partial(opened, path, stamp))
+    return FoundRows(stamp, form, rows, False, partial(sha256_of, path, stamp))
+
+
 def known_sha256(path: Path, cache: Path) -> str | None:
     """SHA-256 of a file as it is now, if it was hashed before; nothing of it is read."""
     try:
@@ -217,6 +242,8 @@ _REFUSALS = {
     "data.problems.row_not_utf8": "data.errors.not_utf8",
     "data.problems.row_not_json": "data.errors.not_json",
     "data.problems.row_not_object": "data.errors.not_objects",
+    "data.problems.row_large": "data.errors.large_at_once",
+    "data.problems.row_deep": "data.errors.deep_at_once",
     "data.problems.file_truncated": "data.errors.truncated_at_once",
     "data.problems.file_unpacked": "data.errors.packed_broken",
 }

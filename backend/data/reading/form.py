@@ -10,13 +10,10 @@ from typing import Literal
 
 from backend.data.reading import json_scanner, table_scanner
 from backend.data.reading.fields import fields_of
-from backend.data.reading.values import Encoding, Form
+from backend.data.reading.values import TRIED_ROWS, Encoding, Form
 from backend.errors import DataError
 
 PARQUET_MAGIC = b"PAR1"
-
-TRIED_ROWS = 20
-"""Rows of a table by which its delimiter is told."""
 
 DELIMITERS = "\t,;|"
 

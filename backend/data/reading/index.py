@@ -11,7 +11,7 @@ import mmap
 import os
 import sys
 from array import array
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from contextlib import suppress
 from dataclasses import asdict, dataclass
 from enum import Enum
@@ -25,8 +25,17 @@ from backend.data.reading.values import Form, Stamp
 VERSION = 1
 """Of the index file, and of what scanners find: a new one makes the stored ones unknown."""
 
-_KEPT_IN_MEMORY = 1 << 16
+_KEPT_IN_MEMORY = 1 << 11
+"""Numbers, two a row."""
+
 _WIDTH = 8
+
+PAIR = 2 * _WIDTH
+"""Bytes of the start and the end of a row."""
+
+Told = Callable[[bytes], None]
+"""Called with the pairs of rows that were found, as native 64-bit numbers, some hundred at a time
+and each once. The last of all rows may stand for what is wrong at the end of the file."""
 
 
 class Tail(Enum):
@@ -68,13 +77,17 @@ class Index:
 class Spans:
     """Takes the places of rows as they are found; with a file, only the last lie in memory.
 
+    Args:
+        told: Told of rows when they are moved to the file.
+
     Attributes:
         pairs: Those in memory.
         last_end: Where the last row ended; 0 before there is one.
     """
 
-    def __init__(self, file: BinaryIO | None = None) -> None:
+    def __init__(self, file: BinaryIO | None = None, told: Told | None = None) -> None:
         self._file = file
+        self._told = told
         self._written = 0
         self.pairs = array("Q")
         self.last_end = 0
@@ -102,7 +115,10 @@ class Spans:
     def flush(self) -> None:
         """Move what is in memory to the file, if there is one."""
         if self._file is not None:
-            self._file.write(self.pairs.tobytes())
+            pairs = self.pairs.tobytes()
+            self._file.write(pairs)
+            if self._told is not None:
+                self._told(pairs)
             self._written += len(self.pairs)
             self.pairs = array("Q")
 

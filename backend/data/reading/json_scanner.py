@@ -8,6 +8,7 @@ opens. The file is seen through a window, so that memory stays small whatever th
 from __future__ import annotations
 
 import re
+from array import array
 from typing import NamedTuple
 
 from backend.data.reading import values
@@ -118,16 +119,12 @@ class _ArrayScan:
 
     def _pass_alike(self) -> None:
         """Step over the rows in the window, up to one that is laid out otherwise."""
-        buffer, offset, layout = self._window.bytes, self._window.offset, self._layout
-        separators = _SEPARATORS.match(buffer, self._position)
-        while separators is not None:
-            start = separators.end()
-            end = laid_out_end(buffer, start, layout)
-            if end < 0:
-                return
-            self._spans.add(offset + start, offset + end)
-            self._position, self._bad_in_a_row = end, 0
-            separators = _SEPARATORS.match(buffer, end)
+        separators = _SEPARATORS.match(self._window.bytes, self._position)
+        start = separators.end() if separators else self._position
+        rows = laid_out_rows(self._window.bytes, start, self._layout, self._window.offset)
+        if rows:
+            self._spans.add_many(rows.tobytes())
+            self._position, self._bad_in_a_row = rows[-1] - self._window.offset, 0
 
     def _grow(self) -> bool:
         """Read on, keeping what lies behind the position; False at the end of the file."""
@@ -231,20 +228,49 @@ def layout_of(buffer: bytes, start: int, end: int) -> Layout:
     return Layout(tuple(gaps), buffer[start:end])
 
 
-def laid_out_end(buffer: bytes, start: int, layout: Layout) -> int:
-    """What ``row_end`` gives for a row that is laid out in this way, in a third of its time: the
-    same bytes between the texts have the same structure. ``BROKEN`` or ``INCOMPLETE`` for any
-    other.
+def laid_out_rows(buffer: bytes, start: int, layout: Layout, offset: int) -> array[int]:
+    """Starts and ends of the rows from ``start`` on, up to one that is laid out in another way or
+    goes on behind the buffer.
+
+    The same bytes between the texts have the same structure, which ``row_end`` would find in four
+    times the time. Written without calls: there are millions of texts.
+
+    Args:
+        offset: Is added to each place.
     """
-    for gap in layout.gaps:
-        if not buffer.startswith(gap, start):
-            return BROKEN
-        behind = _string_end(buffer, start + len(gap))
-        if behind < 0:
-            return behind
-        start = behind - 1  # the next gap begins with the quote that closes the text
-    good = layout.last and buffer.startswith(layout.last, start)
-    return start + len(layout.last) if good else BROKEN
+    rows: array[int] = array("Q")
+    if not layout.gaps:
+        return rows
+    find, startswith = buffer.find, buffer.startswith
+    first, behind = layout.gaps[0], (*layout.gaps[1:], layout.last)
+    next_first, between = first, 0
+    at = start
+    while True:
+        if startswith(next_first, at):
+            start = at + between
+            at += len(next_first)
+        elif (separators := _SEPARATORS.match(buffer, at)) and startswith(first, separators.end()):
+            between = separators.end() - at
+            next_first = buffer[at : separators.end()] + first
+            start = separators.end()
+            at = start + len(first)
+        else:
+            return rows
+        for gap in behind:
+            quote = find(b'"', at)
+            if quote < 0:
+                return rows
+            if buffer[quote - 1] == _BACKSLASH:
+                quote = _string_end(buffer, at) - 1
+                if quote < 0:
+                    return rows
+            elif find(b"\n", at, quote) >= 0:  # as in _string_end
+                return rows
+            if not startswith(gap, quote):
+                return rows
+            at = quote + len(gap)
+        rows.append(start + offset)
+        rows.append(at + offset)
 
 
 # --- One value ------------------------------------------------------------------------------------

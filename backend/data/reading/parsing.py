@@ -63,7 +63,9 @@ def parse_object(number: int, raw: bytes) -> Row:
             return Row(number, None, _why_not_json(content, error.pos))
         notes = (not_numbers(odd),)
     if not isinstance(value, dict):
-        shown = {"near": _near(str(value), 0)}
+        # Not Python's own way to write it, which fails on what is nested a thousand deep.
+        words = value if isinstance(value, str) else content[:_NEAR].decode("utf-8", "ignore")
+        shown = {"near": _near(words, 0)}
         return Row(number, None, Problem("data.problems.row_not_object", shown))
     quotes = content.count(b'"')
     if quotes == 4 * len(value) and {*map(type, value.values())} == _TEXTS:

@@ -11,10 +11,10 @@ from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any, BinaryIO
 
-from backend.data.reading.finding import Finding, FoundRows, known_sha256
+from backend.data.reading.finding import Finding, FoundRows, ToldOf, known_sha256, part_of
 from backend.data.reading.needle import Needle
 from backend.data.reading.opening import opened, reading
-from backend.data.reading.values import Encoding, Found, Kind, Progress, Row, Stamp
+from backend.data.reading.values import Encoding, Form, Found, Kind, Progress, Row, Stamp
 
 __all__ = ["Found", "Kind", "Row", "RowReader", "Stamp", "known_sha256"]
 
@@ -42,19 +42,37 @@ class RowReader:
         self._sha256 = found.sha256
 
     @classmethod
-    def open(cls, path: Path, *, cache: Path, progress: Progress | None = None) -> RowReader:
+    def open(
+        cls,
+        path: Path,
+        *,
+        cache: Path,
+        progress: Progress | None = None,
+        told: ToldOf | None = None,
+    ) -> RowReader:
         """Find the rows of a file: one scan, remembered for as long as the file does not change.
 
         Args:
             cache: Folder for the places of the rows, and for the plain text of a file that is
                 packed or in another encoding.
             progress: Told how many bytes are done, of how many; what it raises ends the scan.
+            told: Told of rows while the rest are looked for; ``part`` reads them.
 
         Raises:
             DataError: there is no such file, it is no text, or holds nothing that looks like rows;
                 or the cache can't be written.
         """
-        return cls(path, Finding(path, cache).whole(progress))
+        return cls(path, Finding(path, cache).whole(progress, told))
+
+    @classmethod
+    def part(cls, path: Path, stamp: Stamp, form: Form, pairs: bytes) -> RowReader:
+        """Some rows of a file that ``told`` was told of, numbered from the first of them.
+
+        Args:
+            stamp: Of the file when it was opened: a file that changed since is refused.
+            form, pairs: As they were told.
+        """
+        return cls(path, part_of(path, stamp, form, pairs))
 
     @classmethod
     def glance(cls, path: Path, *, cache: Path, rows: int = 200) -> RowReader:

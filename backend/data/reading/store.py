@@ -18,7 +18,7 @@ from typing import BinaryIO
 
 from backend import units
 from backend.data.reading import index, window
-from backend.data.reading.index import Index, Spans
+from backend.data.reading.index import Index, Spans, Told
 from backend.data.reading.opening import seldom
 from backend.data.reading.unpacking import plain_stream
 from backend.data.reading.values import Form, Progress, Stamp
@@ -73,14 +73,17 @@ class Store:
         return index.load(self._index_file, self._path, self._stamp)
 
     @contextmanager
-    def storing(self) -> Iterator[tuple[BinaryIO, Spans]]:
+    def storing(self, told: Told | None = None) -> Iterator[tuple[BinaryIO, Spans]]:
         """A new index file, and what takes its rows; there when the block ends well.
+
+        Args:
+            told: As for ``Spans``.
 
         Raises:
             DataError: the cache can't be written.
         """
         with self._writing(), replacing(self._index_file, durable=False) as file:
-            yield file, Spans(file)
+            yield file, Spans(file, told)
         self._tidy("*.index", KEPT_INDEXES, self._index_file)
 
     def finish(self, file: BinaryIO, spans: Spans, form: Form, tail: index.Tail) -> None:

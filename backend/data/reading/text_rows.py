@@ -8,6 +8,7 @@ from __future__ import annotations
 import time
 from bisect import bisect_right
 from collections.abc import Callable, Iterable, Iterator
+from io import BufferedReader
 from typing import Any, BinaryIO
 
 from backend import units
@@ -20,6 +21,9 @@ from backend.problems import Problem
 
 BLOCK = 1 << 20
 """Bytes of whole rows that are searched at once, at least one row."""
+
+_READ_BYTES = 1 << 18
+"""Of whole rows that are read at once: they fit in a core's cache."""
 
 _TAIL_PROBLEM = {
     Tail.TRUNCATED: "data.problems.file_truncated",
@@ -41,6 +45,8 @@ class TextRows:
         self._parse = parser_of(form)
         self._parse_value = value_parser_of(form)
         self._escaped = not form.delimiter
+        # The last row stands for what is wrong at the end of the file, where something is.
+        self._readable = index.count - (index.tail in _TAIL_PROBLEM)
 
     @property
     def count(self) -> int:
@@ -49,29 +55,40 @@ class TextRows:
 
     def rows(self, first: int, end: int) -> Iterator[Row]:
         """The rows from ``first`` to before ``end``, counted from 0."""
-        with self._opened() as file:
-            for place in range(first, end):
-                start, stop = self._index.span(place)
-                problem = self._why_not_read(place, stop - start)
-                if problem is not None:
-                    yield Row(place + 1, None, problem)
-                    continue
-                file.seek(start)
-                yield self._parse(place + 1, file.read(stop - start))
+        parse, readable = self._parse, self._readable
+        for place, length, raw in self._raw(range(first, end)):
+            if length > values.ROW_LIMIT or place >= readable:
+                yield Row(place + 1, None, self._why_not_read(place, length))
+            else:
+                yield parse(place + 1, raw)
 
     def values(self, places: Iterable[int]) -> Iterator[dict[str, Any] | None]:
         """The columns of rows that were read before, at ascending places; None for one that can't
         be read now."""
-        spans, parse = self._index.spans, self._parse_value
+        parse = self._parse_value
+        return (parse(raw) for _, _, raw in self._raw(places))
+
+    def _raw(self, places: Iterable[int]) -> Iterator[tuple[int, int, bytes]]:
+        """Ascending places with the lengths and bytes of their rows; no bytes of one that is not
+        read. A block of rows is read at once, which takes half the time."""
+        spans = self._index.spans
+        block, offset, behind = b"", 0, 0
         with self._opened() as file:
+            unbuffered = file.raw if isinstance(file, BufferedReader) else file
             for place in places:
-                start = spans[2 * place]
-                file.seek(start)
-                yield parse(file.read(spans[2 * place + 1] - start))
+                start, end = spans[2 * place], spans[2 * place + 1]
+                if end > behind:
+                    if end - start > values.ROW_LIMIT:
+                        yield place, end - start, b""
+                        continue
+                    unbuffered.seek(start)
+                    block, offset = unbuffered.read(max(_READ_BYTES, end - start)), start
+                    behind = offset + len(block)
+                yield place, end - start, block[start - offset : end - offset]
 
     def _why_not_read(self, place: int, length: int) -> Problem | None:
-        key = _TAIL_PROBLEM.get(self._index.tail)
-        if key is not None and place + 1 == self.count:  # stands for what is wrong at the end
+        if place >= self._readable:
+            key = _TAIL_PROBLEM[self._index.tail]
             return Problem(key, {"size": units.size(length)})
         if length > values.ROW_LIMIT:
             sizes = {"size": units.size(length), "limit": units.size(values.ROW_LIMIT)}

@@ -25,6 +25,9 @@ ROW_LIMIT = 16 << 20
 NESTING_LIMIT = 64
 """Deepest row. Training rows are flat, and what walks through a row must not run out of stack."""
 
+TRIED_ROWS = 20
+"""Rows by which a file is judged: the delimiter of a table, and whether any row can be read."""
+
 BROKEN_LIMIT = 100
 """So many bad rows one after another, and the rest of the file counts as one."""
 
