@@ -8,11 +8,12 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
+from itertools import islice
 
 import pytest
 from playwright.sync_api import expect
 
-from backend.data.registry import examples, find_prepared
+from backend.data.registry import find_prepared, lessons_of
 from backend.workspace import Workspace
 from tests.browser.conftest import Open
 from tests.browser.person import PATIENCE, PREPARING, Person
@@ -54,9 +55,9 @@ def test_ten_trained_questions(
     prepares(me, sample)
     trains(me, sample)
     loads_base_and_last(me, sample)
-    rows = examples(find_prepared(workspace, sample), ASKED)
-    replies = [asks(me, row["instruction"]) for row in rows]
-    right = [row["output"].partition("</think>")[2].strip() for row in rows]
+    rows = list(islice(lessons_of(find_prepared(workspace, sample)), ASKED))
+    replies = [asks(me, row.question) for row in rows]
+    right = [row.output.partition("</think>")[2].strip() for row in rows]
     base, tuned = zip(*replies, strict=True)
     assert sum(map(str.__eq__, base, right)) == 0, base
     assert sum(map(str.__eq__, tuned, right)) >= PROMISED, tuned

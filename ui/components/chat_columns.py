@@ -92,6 +92,8 @@ def _facts(column: SavedColumn, state: ColumnState, language: str) -> Safe:
         known.append(text(language, "chat.facts.template", name=state.template))
     if state.device:
         known.append(state.device)
+    if state.alone:
+        known.append(text(language, "chat.facts.alone", kind=state.alone))
     parts: list[object] = []
     for fact in known:
         parts += [" · ", fact] if parts else [fact]

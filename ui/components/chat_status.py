@@ -51,7 +51,7 @@ def _engine(engine: Engine, loader: Loader, language: str, *, several: bool) -> 
             role="status", data_state="ready",
         )  # fmt: skip
     stage = text(language, f"chat.stages.{loading.state}", column=loading.column or "")
-    held, wanted = engine.memory(), fit(engine.model_path).needed
+    held, wanted = engine.memory(), fit(engine.model_path, engine.bits).needed
     words = text(
         language,
         "chat.loading",

@@ -36,7 +36,7 @@ class ChatTools:
     Args:
         question: The box of the conversation, into which a chosen question is put.
         reference: Where the reference answer of a chosen question is shown.
-        system: The box of the system prompt; None where there is none.
+        system, thinking: The settings that change a prompt.
     """
 
     def __init__(
@@ -48,7 +48,8 @@ class ChatTools:
         *,
         question: gr.Textbox,
         reference: gr.HTML,
-        system: gr.Textbox | None = None,
+        system: gr.Textbox,
+        thinking: gr.Radio,
     ) -> None:
         with gr.Tabs(selected=TOOLS[0], elem_id="chat-tools") as self.frame:
             with self._door(words, "questions") as questions_door:
@@ -56,7 +57,7 @@ class ChatTools:
             with self._door(words, "difference"):
                 self.difference = DifferencePanel(words, bench)
             with self._door(words, "prompt"):
-                self.prompt = PromptPanel(words, bench, question, system)
+                self.prompt = PromptPanel(words, bench, question, system, thinking)
             with self._door(words, "many"):
                 self.many = ManyPanel(words, workspace, bench, asking)
             with self._door(words, "blind"):
