@@ -142,8 +142,9 @@ def _asked_with(column: SavedColumn) -> tuple[str, Thinking]:
     place = _last_question(column.messages) or 0
     answer = next((one for one in column.messages[place:] if one.role == "assistant"), None)
     settings = answer.settings if answer else {}
-    thinking = settings.get("thinking")
-    return str(settings.get("system", "")), thinking if thinking in THINKS else "trained"
+    said = settings.get("thinking")
+    thinking: Thinking = next((way for way in THINKS if way == said), "trained")
+    return str(settings.get("system", "")), thinking
 
 
 def _told(column: SavedColumn, typed: str, system: str) -> list[dict[str, str]]:

@@ -42,6 +42,7 @@ def test_equal_weights_are_known_after_they_were_read_and_from_then_on(
     assert again.marks(folders) == marks, "kept from one start to the next"
     os.utime(two / "model.safetensors", ns=(1, 1))
     assert again.marks(folders)[two] != marks[two], "it may have been written anew"
+    again.wait(20)
 
 
 def test_only_what_could_be_the_same_is_read(

@@ -57,6 +57,9 @@ def row_view(row: BlindRow, rated: int, language: str, *, asked_reveal: bool) ->
         words = text(language, key, done=done, total=len(row.answers))
         bar = element("progress") if row.asking else ""
         pieces.append(element("div", words, bar, cls="mt-job", role="status"))
+    if not row.ballot.revealed:
+        hidden = text(language, "chat.blind.hidden")
+        pieces.append(element("p", hidden, cls="mt-quiet mt-small"))
     pieces.append(_row_bar(row, rated, language, asked_reveal=asked_reveal))
     return element(
         "div",

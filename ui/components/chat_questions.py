@@ -94,10 +94,11 @@ class QuestionsPanel:
             self.add = words.make(
                 gr.Button, {"value": "chat.questions.add"}, scale=1, elem_id="questions-add"
             )
+        self.inputs = [self.source, self.dataset, self.first]
         self.shown = [self.dataset, self.first, self.list]
 
     def wire(self, language: gr.Radio) -> None:
-        asked = [language, self.source, self.dataset, self.first]
+        asked = [language, *self.inputs]
         anew = told(self._begin)
         for event in (self.source.input, self.dataset.input):
             event(anew, asked, self.shown, **PRIVATE)

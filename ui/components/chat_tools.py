@@ -69,7 +69,7 @@ class ChatTools:
         self._questions_door = questions_door
         self.seen = gr.State("")
         self.inputs = [
-            *(self.questions.source, self.questions.dataset, self.questions.first),
+            *self.questions.inputs,
             *(self.many.opened, *self.blind.inputs, self.tally.against),
         ]
         self.outputs = [

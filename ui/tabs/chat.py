@@ -62,10 +62,15 @@ class ChatTab:
             self.choice.columns,
             **CARRYING,
         )
+        questions = self.tools.questions
         self._moving = [self.choice.status, self.saved.list, self.question.target, self.seen]
         sent = [self.question.target, self.saved.words, self.saved.deleting]
         self.pulse = Pulse(self._look, every=BEAT_SECONDS)
-        self.pulse.tick(self._tick, [language, self.seen, *sent], self._moving)
+        self.pulse.tick(
+            self._tick,
+            [language, self.seen, *sent, *questions.inputs],
+            [*self._moving, *questions.shown],
+        )
         self.tools.wire(language, self.pulse, self.settings, settings_of)
         shown = [
             self.board,
@@ -110,7 +115,13 @@ class ChatTab:
         return Beat(f"{self._stamps()}|{self.tools.sign()}|{moment}")
 
     def _tick(
-        self, language: str, seen: Sequence[str], target: str | None, words: str, deleting: str
+        self,
+        language: str,
+        seen: Sequence[str],
+        target: str | None,
+        words: str,
+        deleting: str,
+        *questions: Any,
     ) -> list[Any]:
         """Look whether something has changed, and draw only that; loading moves all the time."""
         now = self._stamps()
@@ -122,6 +133,11 @@ class ChatTab:
             self.saved.show(language, words, deleting) if changed[1] else gr.skip(),
             self.question.show(language, target) if changed[2] else gr.skip(),
             now if any(changed) else gr.skip(),
+            *(
+                self.tools.questions.show(language, *questions)
+                if changed[2]
+                else [gr.skip()] * len(self.tools.questions.shown)
+            ),
         ]
 
     def _stamps(self) -> tuple[str, str, str]:
