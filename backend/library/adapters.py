@@ -192,7 +192,7 @@ def _fits(sides: Mapping[str, Mapping[str, tuple[int, ...]]], tensors: Sequence[
 
 
 def _free_name(parent: Path, folder: Path) -> str:
-    """A name that nothing in ``parent`` has, or the one under which this folder is there already."""
+    """A name that nothing in ``parent`` has, or the one that this folder has there already."""
     short = _usable_name(folder.name)
     long = _usable_name(f"{folder.parent.name}-{folder.name}")
     numbered = (f"{long[: NAME_LIMIT - 4]}-{number}" for number in range(2, 1000))

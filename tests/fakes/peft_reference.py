@@ -7,9 +7,9 @@ imports torch, peft and llamafactory. ``ORDER`` is a JSON file:
      "template": name, "max_tokens": n, "template_cases": [messages, …],
      "make": {folder: {"kind": PEFT's class, …its options}}}
 
-``make`` may be left out; its adapters are made first (``make_adapters``). Without template cases the
-prompts are the engine's own: that they are LLaMA-Factory's is what the cases prove, and importing
-LLaMA-Factory takes longer than all the rest.
+``make`` may be left out; its adapters are made first (``make_adapters``). Without template cases
+the prompts are the engine's own: that they are LLaMA-Factory's is what the cases prove, and
+importing LLaMA-Factory takes longer than all the rest.
 
 ``ANSWERS`` gets, for each column and conversation, the greedy tokens and their text; the prompts'
 token ids; and the templates (all that LLaMA-Factory has) whose light twin differs.
