@@ -121,6 +121,16 @@ function follow() {
   }
 }
 
+// ---- blind ---------------------------------------------------------------------------------------
+
+// While answers are read without names, nothing here tells whose they are.
+function cover() {
+  const row = document.querySelector('#blind .mt-blind[data-revealed="no"]');
+  board.classList.toggle("mt-covered", Boolean(row?.checkVisibility()));
+}
+
+board.addEventListener("medtune-blind", cover);
+
 // ---- asking --------------------------------------------------------------------------------------
 
 function question() {
@@ -163,6 +173,7 @@ function loop() {
   clearTimeout(timer);
   timer = setTimeout(async () => {
     if (!board.isConnected) return;
+    cover(); // another tool may have been opened
     if (visible()) await ask();
     loop();
   }, wait());
