@@ -13,7 +13,7 @@ import pytest
 
 from backend.chat.engines import Column, Done, Engine, Reply, Settings, ask
 from backend.chat.settings import Thinking
-from tests.fakes.tiny_columns import contents, eventually, question, replies
+from tests.fakes.tiny_columns import TEMPLATE, contents, eventually, question, replies
 
 pytestmark = pytest.mark.integration
 
@@ -217,6 +217,7 @@ ENDS: dict[tuple[str, bool | None], tuple[str, str, str]] = {
     ("qwen3", None): ("", "<think>\n", EMPTY),
     # Of a run that took all reasoning out: as trained there is none.
     ("qwen3", False): (EMPTY, "<think>\n", EMPTY),
+    ("deepseekr1", False): (EMPTY, "<think>\n", EMPTY),
     ("qwen", None): ("", "", ""),
 }
 """Template, and how its run was trained → what is at the prompt's end as trained, on and off."""
@@ -236,8 +237,11 @@ def test_the_prompt_that_is_shown_is_the_one_that_is_sent(
             for way, end in zip(ways, ends, strict=True):
                 prompt = engine.prompt(column.key, question("Why?"), way)
                 assert prompt["text"] == head + end, (column.key, way)
+                if column.template != TEMPLATE:  # the tiny model has no numbers for Qwen's marks
+                    continue
                 brief = Settings.greedy(max_tokens=1, thinking=way)
-                done = replies(engine, [column], question("Why?"), brief)[column.key].done
-                assert done and done.prompt_tokens == len(prompt["token_ids"])
+                reply = replies(engine, [column], question("Why?"), brief)[column.key]
+                assert reply.error is None and reply.done
+                assert reply.done.prompt_tokens == len(prompt["token_ids"])
     finally:
         engine.show(columns)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import shutil
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import pytest
@@ -274,6 +274,9 @@ def test_the_base_is_asked_as_the_checkpoints_beside_it() -> None:
     base = Column(DEMO, None, "default")
     tuned = Column("first/checkpoint-20", Path("first"), "deepseekr1")
     assert asked_alike([base, tuned])[0].template == "deepseekr1"
+    without = replace(tuned, thinking=False)
+    assert asked_alike([base, without])[0].thinking is False, "and with as little reasoning"
+    assert asked_alike([base, tuned, without])[0] == base
     other = Column("second/final", Path("second"), "qwen")
     assert asked_alike([base, tuned, other])[0].template == "default"
     assert asked_alike([base]) == [base]
