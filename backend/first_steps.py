@@ -25,7 +25,7 @@ from backend.chat.under_way import Asking
 from backend.data.drafts import draft_age
 from backend.data.preparing import list_preparing, offered_name, start_preparing
 from backend.data.recipe import settings_of
-from backend.data.registry import PreparedDataset, prepared_folders
+from backend.data.registry import PreparedDataset, lessons_of, prepared_folders
 from backend.data.tasks import Task, TaskState
 from backend.errors import DataError, MedTuneError, RunError
 from backend.library.datasets import SAMPLES
@@ -192,8 +192,9 @@ class FirstSteps:
         Raises:
             EngineError: nobody can be asked.
         """
-        questions = self._room.questions()
-        return self._room.talk.ask(next(iter(questions), ""), settings)
+        data = self._data()
+        first = next(lessons_of(data), None) if data else None
+        return self._room.talk.ask(first.question if first else "", settings)
 
     # How it is derived
 

@@ -1,4 +1,5 @@
-// Keys for the blind rating: what they do is what the buttons do that are on the page.
+// Keys for the blind rating: what they do is what the buttons do that are on the page. The board of
+// columns hears of each row, so that it shows no names beside it.
 //
 // Runs behind actions.js, as part of the same body, with its `root`.
 
@@ -28,4 +29,12 @@ function hearKey(event) {
   button.click();
 }
 
+const tellBoard = () => document.querySelector(".mt-board")?.dispatchEvent(new Event("medtune-blind"));
+
 document.addEventListener("keydown", hearKey);
+new MutationObserver(tellBoard).observe(root, {
+  subtree: true,
+  childList: true,
+  attributeFilter: ["data-revealed"],
+});
+tellBoard();

@@ -1,6 +1,6 @@
 // The board of chat columns: asks the server for what it has not shown yet.
 //
-// Runs behind patch.js, chat_formulas.js and chat_live.js as the body of Gradio's js_on_load with
+// Runs behind patch.js, formulas.js and chat_live.js as the body of Gradio's js_on_load with
 // `element`, `props`, `server`, `trigger` and `watch`. While answers come it asks several times a
 // second, else about once. A column that comes, goes or moves is found again by its key: no answer is
 // ever shown in another's place.
@@ -129,6 +129,16 @@ function follow() {
   }
 }
 
+// ---- blind ---------------------------------------------------------------------------------------
+
+// While answers are read without names, nothing here tells whose they are.
+function cover() {
+  const row = document.querySelector('#blind .mt-blind[data-revealed="no"]');
+  board.classList.toggle("mt-covered", Boolean(row?.checkVisibility()));
+}
+
+board.addEventListener("medtune-blind", cover);
+
 // ---- asking --------------------------------------------------------------------------------------
 
 function question() {
@@ -171,6 +181,7 @@ function loop() {
   clearTimeout(timer);
   timer = setTimeout(async () => {
     if (!board.isConnected) return;
+    cover(); // another tool may have been opened
     if (visible()) await ask();
     loop();
   }, wait());

@@ -24,7 +24,8 @@ class LiveAnswer {
 
   take(news) {
     if (news.afresh) {
-      this.question.textContent = news.question;
+      this.question.replaceChildren();
+      write(this.question, news.question);
       this.reasoning.replaceChildren();
       this.answer.replaceChildren();
     }
@@ -51,13 +52,21 @@ class LiveAnswer {
 const LONGEST_LINE = 2000;
 
 function write(place, text) {
-  for (const [number, piece] of text.split("\n").entries()) {
+  for (const [number, words] of text.split("\n").entries()) {
     let line = place.lastElementChild;
-    if (!line || number || line.textContent.length > LONGEST_LINE) {
-      line = document.createElement("div");
-      line.append("");
-      place.append(line);
+    if (!line || number) line = newLine(place);
+    for (let rest = words; rest; ) {
+      const room = LONGEST_LINE - line.lastChild.length;
+      line.lastChild.appendData(rest.slice(0, room));
+      rest = rest.slice(room);
+      if (rest) line = newLine(place);
     }
-    line.lastChild.appendData(piece);
   }
+}
+
+function newLine(place) {
+  const line = document.createElement("div");
+  line.append("");
+  place.append(line);
+  return line;
 }

@@ -20,6 +20,9 @@ const same = (now, next) =>
   now.nodeName === next.nodeName &&
   (now.nodeType !== Node.ELEMENT_NODE || (now.dataset.key || "") === (next.dataset.key || ""));
 
+// A formula whose title says what it was written as, see formulas.js.
+const isTypeset = (now, next) => now.dataset?.set === "1" && now.title === next.textContent;
+
 function patch(now, next) {
   let place = now.firstChild;
   for (const wanted of [...next.childNodes]) {
@@ -34,6 +37,10 @@ function patch(now, next) {
       const passed = place;
       place = place.nextSibling;
       passed.remove();
+    }
+    if (isTypeset(found, wanted)) {
+      place = found.nextSibling;
+      continue;
     }
     if (found.nodeType === Node.ELEMENT_NODE) {
       patchAttributes(found, wanted);

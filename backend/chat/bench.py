@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Any, Protocol
 
 from backend.chat.answering import Target
+from backend.chat.settings import Thinking
 from backend.chat.sheets import Contestant
 
 
@@ -53,8 +54,11 @@ class Bench(Protocol):
     def last_answers(self) -> list[LastAnswer]:
         """One for each column."""
 
-    def prompt(self, key: str, typed: str, system: str) -> Prompt | None:
+    def prompt(self, key: str, typed: str, system: str, thinking: Thinking) -> Prompt | None:
         """The prompt of the question that is typed, else of the last one; None for a remote model.
+
+        Args:
+            system, thinking: Of the question that is typed; the last one had its own.
 
         Raises:
             EngineError: there is no such column, it is not loaded, or nothing was asked.

@@ -5,14 +5,11 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
-from backend.data.registry import examples, find_prepared
-from backend.errors import EngineError, MedTuneError
+from backend.errors import EngineError
 from backend.library.models import list_models
 from backend.training.checkpoints import Checkpoint
-from backend.training.runs import Run, find_run, list_runs
+from backend.training.runs import Run, list_runs
 from backend.workspace import Workspace
-
-SHOWN_QUESTIONS = 50
 
 FALLBACK_TEMPLATE = "default"
 """LLaMA-Factory's template for a model whose own is not known."""
@@ -74,18 +71,6 @@ def keys_to_compare(workspace: Workspace, run: Run, checkpoint: str | None = Non
     return list(dict.fromkeys([*first, *(keys if first else keys[-1:])]))
 
 
-def training_questions(workspace: Workspace, run_id: str) -> list[str]:
-    """The first questions of a run's training data; none where run or dataset is gone."""
-    try:
-        run = find_run(workspace, run_id)
-        prepared = find_prepared(workspace, str(run.values["dataset"]))
-    except MedTuneError:
-        return []
-    # LLaMA-Factory trains on the first ``max_samples`` rows; 0 is all of them.
-    rows = int(run.values.get("max_samples") or 0) or SHOWN_QUESTIONS
-    return [row["instruction"] for row in examples(prepared, min(rows, SHOWN_QUESTIONS))]
-
-
 def key_of(run: Run, checkpoint: Checkpoint) -> str:
     """The name by which a checkpoint is asked: "run/checkpoint-20"."""
     return f"{run.id}/{checkpoint.name}"
@@ -102,6 +87,12 @@ def is_base(base: Base, run: Run) -> bool:
 def template_of(run: Run) -> str:
     """The chat template with which a run was trained."""
     return str(run.config.get("template") or FALLBACK_TEMPLATE)
+
+
+def thinking_of(run: Run) -> bool | None:
+    """False where a run was trained with all reasoning taken out and an empty block of it in the
+    prompt (LLaMA-Factory's ``enable_thinking: false``); else None, the model decides."""
+    return False if run.config.get("enable_thinking") is False else None
 
 
 def is_lora(run: Run) -> bool:

@@ -3,22 +3,30 @@
 from __future__ import annotations
 
 import hashlib
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Literal
 
 from backend.errors import EngineError
 
 BASE = "base"
+Bits = Literal[4, 8, None]
+"""In how many bits a base is loaded: quantised by bitsandbytes, or None, as it is saved."""
 _WEIGHTS = "adapter_model.safetensors"
 
 
 @dataclass(frozen=True)
 class Column:
-    """One column: "base", or "<run id>/<checkpoint name>" with the folder of its adapter."""
+    """One column: "base", or "<run id>/<checkpoint name>" with the folder of its adapter.
+
+    Attributes:
+        thinking: What it does as trained; False where the training had all reasoning taken out.
+    """
 
     key: str
     adapter_path: Path | None
     template: str
+    thinking: bool | None = None
 
 
 @dataclass(frozen=True)
@@ -45,10 +53,17 @@ class Loading:
 
 @dataclass(frozen=True)
 class Loaded:
-    """A column as the engine holds it; ``fingerprint`` of the weights that were read."""
+    """A column as the engine holds it.
+
+    Attributes:
+        fingerprint: Of the weights that were read.
+        alone: What keeps it out of the batch that the others share, in PEFT's words, such as
+            "use_dora"; empty where it mixes.
+    """
 
     column: Column
     fingerprint: str
+    alone: str = field(default="", compare=False)
 
 
 def fingerprint(adapter: Path | None) -> str:

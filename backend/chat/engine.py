@@ -17,15 +17,20 @@ from urllib.parse import quote
 import httpx
 
 from backend.chat.answering import Message, Target, refusal
-from backend.chat.columns import Column, Loaded, Loading, base_mark, fingerprint
+from backend.chat.columns import Bits, Column, Loaded, Loading, base_mark, fingerprint
 from backend.chat.engine_process import EngineProcess
+from backend.chat.settings import THINKS, Thinking, thinking_options
 from backend.errors import EngineError
 
 _LOAD_TIMEOUT = httpx.Timeout(10, read=300)
 
 
 class Engine:
-    """One engine and the columns that it holds. ``start`` makes it; it loads in the background."""
+    """One engine and the columns that it holds. ``start`` makes it; it loads in the background.
+
+    Attributes:
+        bits: That the base was ordered in; None as it is saved.
+    """
 
     def __init__(
         self,
@@ -33,9 +38,11 @@ class Engine:
         model_path: Path,
         columns: Sequence[Column],
         log: Path = Path(),
+        bits: Bits = None,
     ) -> None:
         self.model_path = model_path
         self.log = log
+        self.bits = bits
         self.base_mark = base_mark(model_path)
         self._process = process
         self._begun = time.monotonic()
@@ -48,13 +55,19 @@ class Engine:
         threading.Thread(target=self._work, daemon=True, name="engine").start()
 
     @classmethod
-    def start(cls, model_path: Path, columns: Sequence[Column], *, log: Path) -> Engine:
+    def start(
+        cls, model_path: Path, columns: Sequence[Column], *, log: Path, bits: Bits = None
+    ) -> Engine:
         """Start an engine for the model in ``model_path``; returns at once.
+
+        Args:
+            bits: In how many the base is loaded; None as it is saved.
 
         Raises:
             EngineError: the process can't be started.
         """
-        return cls(EngineProcess.start(model_path, log=log), model_path, columns, log)
+        process = EngineProcess.start(model_path, log=log, bits=bits)
+        return cls(process, model_path, columns, log, bits)
 
     def __repr__(self) -> str:
         return f"Engine({self.model_path.name!r}, {self.loading.state})"
@@ -94,9 +107,13 @@ class Engine:
 
     @property
     def device(self) -> str:
-        """Where and in which numbers it computes, for example "cpu, float32"; "" until ready."""
+        """Where and in which numbers it computes, as the engine found its base loaded: "cpu,
+        float32" or "cuda, bfloat16, 4-bit"; "" until ready."""
         facts = self._process.facts
-        return f"{facts['device']}, {facts['dtype']}" if facts else ""
+        if not facts:
+            return ""
+        said = [facts["device"], facts["dtype"]]
+        return ", ".join([*said, f"{facts['bits']}-bit"] if facts.get("bits") else said)
 
     @property
     def context(self) -> int | None:
@@ -120,6 +137,12 @@ class Engine:
         with self._changed:
             loaded = self._loaded.get(column)
         return loaded.fingerprint if loaded else None
+
+    def alone(self, column: str) -> str:
+        """What keeps a column out of the others' batch, as PEFT calls it; empty where it mixes."""
+        with self._changed:
+            loaded = self._loaded.get(column)
+        return loaded.alone if loaded else ""
 
     def memory(self) -> int:
         """Resident bytes of its process; 0 when it is gone."""
@@ -152,14 +175,17 @@ class Engine:
                 self._loading = Loading("loading_adapter", time.monotonic() - self._begun)
             self._changed.notify_all()
 
-    def prompt(self, column: str, messages: Sequence[Message]) -> dict[str, Any]:
+    def prompt(
+        self, column: str, messages: Sequence[Message], thinking: Thinking = "trained"
+    ) -> dict[str, Any]:
         """The exact prompt: {"text", "token_ids", "tokens": [{"id", "text"}, …]}.
 
         Raises:
             EngineError: the engine does not answer, or refuses.
         """
         body = {"model": column, "messages": [dict(message) for message in messages]}
-        answer: dict[str, Any] = self._call("POST", "prompt", body)
+        way = thinking_options(THINKS[thinking])
+        answer: dict[str, Any] = self._call("POST", "prompt", {**body, **way})
         return answer
 
     def target(self, column: str) -> Target:
@@ -257,7 +283,7 @@ class Engine:
                 return
         folder = None if column.adapter_path is None else str(column.adapter_path)
         body = {"id": column.key, "adapter": folder, "template": column.template}
-        card = self._call("POST", "models", body)
+        card = self._call("POST", "models", {**body, **thinking_options(column.thinking)})
         if card.get("hash") != expected:
             raise EngineError(
                 "engine.errors.wrong_model",
@@ -265,7 +291,7 @@ class Engine:
                 answered=f"{card.get('id')} ({card.get('hash')})",
             )
         with self._changed:
-            self._loaded[column.key] = present
+            self._loaded[column.key] = replace(present, alone=str(card.get("reason") or ""))
 
     def _call(self, method: str, path: str, body: Mapping[str, Any] | None = None) -> Any:
         try:

@@ -17,6 +17,7 @@ from typing import Any
 import orjson
 import psutil
 
+from backend.chat.columns import Bits
 from backend.errors import EngineError
 from backend.secrecy import keep_secret
 
@@ -42,7 +43,7 @@ class EngineProcess:
         threading.Thread(target=self._listen, daemon=True, name="engine output").start()
 
     @classmethod
-    def start(cls, model_path: Path, *, log: Path, bits: int | None = None) -> EngineProcess:
+    def start(cls, model_path: Path, *, log: Path, bits: Bits = None) -> EngineProcess:
         """Start an engine and give it its order; ``bits`` 4 or 8 for a quantised base.
 
         Raises:

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from backend.chat.answering import Message
 from backend.chat.asking import Answers
-from backend.chat.columns import Column, Loading
+from backend.chat.columns import Bits, Column, Loading
 from backend.chat.engine import Engine
 from backend.chat.events import Delta, Done, Event, Failed, Reply
 from backend.chat.settings import Settings
@@ -49,29 +49,29 @@ class EngineManager:
         with self._lock:
             return self._engines.get(model_path)
 
-    def is_usable(self, model_path: Path) -> bool:
-        """Whether the base that lies in a folder now is held, or about to be."""
+    def is_usable(self, model_path: Path, bits: Bits = None) -> bool:
+        """Whether the base that lies in a folder now is held in so many bits, or about to be."""
         engine = self.get(model_path)
-        return engine is not None and engine.usable and engine.holds(model_path)
+        return engine is not None and _is_usable(engine, model_path, bits)
 
-    def load(self, model_path: Path, columns: Sequence[Column]) -> Engine:
+    def load(self, model_path: Path, columns: Sequence[Column], bits: Bits = None) -> Engine:
         """An engine of ``model_path`` that holds ``columns``, or is about to: see its ``loading``.
 
-        On a base that is loaded only adapters are added and removed. Engines of other bases are
-        left as they are.
+        On a base that is loaded in so many bits only adapters are added and removed. Engines of
+        other bases are left as they are.
 
         Raises:
             EngineError: the process can't be started.
         """
         with self._lock:
             engine = self._engines.get(model_path)
-            if engine is not None and engine.usable and engine.holds(model_path):
+            if engine is not None and _is_usable(engine, model_path, bits):
                 engine.show(columns)
                 return engine
             if engine is not None:
                 del self._engines[model_path]
                 engine.unload()
-            engine = Engine.start(model_path, columns, log=self._free_log())
+            engine = Engine.start(model_path, columns, log=self._free_log(), bits=bits)
             self._engines[model_path] = engine
             return engine
 
@@ -89,6 +89,10 @@ class EngineManager:
         while (log := self._workspace.cache / _log_name(number)) in taken:
             number += 1
         return log
+
+
+def _is_usable(engine: Engine, model_path: Path, bits: Bits) -> bool:
+    return engine.usable and engine.bits == bits and engine.holds(model_path)
 
 
 def _log_name(number: int) -> str:

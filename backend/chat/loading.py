@@ -12,11 +12,12 @@ from pathlib import Path
 from typing import Literal
 
 from backend.chat.answering import Target
-from backend.chat.columns import Column
+from backend.chat.columns import Bits, Column
 from backend.chat.conversations import SavedColumn
 from backend.chat.engine import Engine
 from backend.chat.engines import EngineManager
 from backend.chat.fitting import Fit, fit, free
+from backend.chat.likeness import Likeness
 from backend.chat.present import Present
 from backend.chat.remotes import Remotes
 from backend.chat.sources import Source, source_of, sources
@@ -37,8 +38,10 @@ class ColumnState:
         state: "remote" is asked over the network and needs no loading; "no_room" did not fit.
         error: Why it failed.
         device: Where and in which numbers it computes, e.g. "cpu, float32".
+        bits: That its base was loaded in; None as it is saved.
+        alone: What keeps it out of the batch that the others share; empty where it mixes.
         mark: What tells its weights from others; empty until that is known.
-        twins: Keys of the other columns with the very same weights.
+        twins: Keys of the other columns with the very same weights, in the same numbers.
         fit: Needed and free where there was no room.
         template: That its prompts are made with; empty for "remote".
         address: Where it is asked, for "remote".
@@ -47,11 +50,18 @@ class ColumnState:
     state: State
     error: MedTuneError | None = None
     device: str = ""
+    bits: Bits = None
+    alone: str = ""
     mark: str = ""
     twins: tuple[str, ...] = ()
     fit: Fit | None = None
     template: str = ""
     address: str = ""
+
+    @property
+    def proof(self) -> str:
+        """What tells its answers from those of others: weights, and bits where they are fewer."""
+        return proof(self.mark, self.bits)
 
 
 @dataclass(frozen=True)
@@ -63,12 +73,18 @@ class Memory:
 
 
 class Loader:
-    """The engines of a room. Safe among threads."""
+    """The engines of a room. Safe among threads.
+
+    Attributes:
+        bits: That bases are loaded in from now on; None as they are saved.
+    """
 
     def __init__(self, present: Present, engines: EngineManager, remotes: Remotes) -> None:
         self._present = present
         self._engines = engines
         self.remotes = remotes
+        self.bits: Bits = None
+        self._likeness = Likeness(present.workspace.cache / "weights.json", present.noticed)
         self._refused: dict[Path, Fit] = {}
         self._memory: dict[Path, Memory] = {}
         # What the last unload gave back: any page may draw the status after it, not only the one
@@ -134,7 +150,7 @@ class Loader:
     def load(self, *, anyway: bool = False) -> None:
         """Bring what the columns need into memory; returns at once, it loads in the background.
 
-        Engines whose base no column needs any more are ended first.
+        Engines whose base no column needs any more, or not in so many bits, are ended first.
 
         Args:
             anyway: Also what needs more memory than is free.
@@ -147,17 +163,17 @@ class Loader:
             raise EngineError("chat.errors.no_column")
         self.freed = None
         for engine in self.engines:
-            if engine.model_path not in needed:
+            if engine.model_path not in needed or engine.bits != self.bits:
                 self._end(engine.model_path)
         self._refused.clear()
         for folder, columns in needed.items():
-            if not self._engines.is_usable(folder):
+            if not self._engines.is_usable(folder, self.bits):
                 room = self._fit(folder)
                 if not room.fits and not anyway:
                     self._refused[folder] = room
                     continue
                 self._memory[folder] = Memory(free())
-            self._engines.load(folder, columns)
+            self._engines.load(folder, columns, self.bits)
 
     def load_alone(self, folder: Path) -> None:
         """End the other engines, and load what did not fit beside them.
@@ -174,7 +190,7 @@ class Loader:
         room = self._fit(folder)
         if columns and room.fits:
             self._memory[folder] = Memory(free())
-            self._engines.load(folder, columns)
+            self._engines.load(folder, columns, self.bits)
         elif columns:
             self._refused[folder] = room
 
@@ -202,16 +218,30 @@ class Loader:
         for key, one in found.items():
             if one.mark:
                 self._present.prove(key, one.mark)
-        marks = {key: one.mark for key, one in found.items()}
-        for column in columns:
-            twins = tuple(
-                other.key
-                for other in columns
-                if other.key != column.key and marks[column.key] and marks[other.key]
-                and marks[other.key] == marks[column.key]
-            )  # fmt: skip
-            found[column.key] = replace(found[column.key], twins=twins)
-        return found
+        return self._with_twins(found, known)
+
+    def _with_twins(
+        self, found: Mapping[str, ColumnState], known: Mapping[str, Source]
+    ) -> dict[str, ColumnState]:
+        """Say which of the loaded columns have the same weights: base, adapter and bits."""
+        loaded = {key: known[key] for key, one in found.items() if one.mark}
+        folders = {key: source.folder for key, source in loaded.items() if source.folder}
+        bases = self._likeness.marks(list(dict.fromkeys(folders.values())))
+        weights = {
+            key: (bases[folder], found[key].mark if loaded[key].adapter else "", found[key].bits)
+            for key, folder in folders.items()
+        }
+        return {
+            key: replace(
+                one,
+                twins=tuple(
+                    other for other in weights if other != key and weights[other] == weights[key]
+                )
+                if key in weights
+                else (),
+            )
+            for key, one in found.items()
+        }
 
     def targets(self, columns: Sequence[SavedColumn]) -> dict[str, Target]:
         """Where and how each column is asked, by key; refused where it can't be."""
@@ -263,7 +293,14 @@ class Loader:
             return ColumnState("failed", error, template=template)
         mark = mark_of(engine, mine[source.key])
         state = "ready" if mark else "loading"
-        return ColumnState(state, device=engine.device, mark=mark, template=template)
+        return ColumnState(
+            state,
+            device=engine.device,
+            bits=engine.bits,
+            alone=engine.alone(source.key),
+            mark=mark,
+            template=template,
+        )
 
     def _needed(self) -> dict[Path, list[Column]]:
         """The columns of each base, in order. The base is asked as the checkpoints beside it."""
@@ -289,8 +326,8 @@ class Loader:
         coming = 0
         for engine in self.engines:
             if engine.usable and not engine.loading.over:
-                coming += max(0, fit(engine.model_path).needed - engine.memory())
-        one = fit(folder)
+                coming += max(0, fit(engine.model_path, engine.bits).needed - engine.memory())
+        one = fit(folder, self.bits)
         return Fit(one.needed, max(one.free - coming, 1)) if one.free else one
 
     def _end(self, folder: Path) -> None:
@@ -306,13 +343,18 @@ def mark_of(engine: Engine, column: Column) -> str:
     return loaded if column.adapter_path else engine.base_mark
 
 
+def proof(mark: str, bits: Bits) -> str:
+    """A mark of weights, with the bits where they were quantised: they answer otherwise then."""
+    return f"{mark}-{bits}bit" if mark and bits else mark
+
+
 def asked_alike(columns: Sequence[Column]) -> list[Column]:
     """The columns, the base with the template with which the checkpoints beside it were trained.
 
     With another prompt the base would look worse, or better, for no merit of the training.
     """
-    templates = {column.template for column in columns if column.adapter_path}
-    if len(templates) != 1:
+    ways = {(column.template, column.thinking) for column in columns if column.adapter_path}
+    if len(ways) != 1:
         return list(columns)
-    (template,) = templates
-    return [replace(column, template=template) for column in columns]
+    ((template, thinking),) = ways
+    return [replace(column, template=template, thinking=thinking) for column in columns]

@@ -102,6 +102,11 @@ class Present:
                 reason = error.strerror or str(error)
                 raise EngineError("chat.errors.not_kept", reason=reason) from error
 
+    def noticed(self) -> None:
+        """Let pages look again; nothing of it is kept."""
+        with self.lock:
+            self.revision += 1
+
     def changed(self) -> None:
         """Note a change and write it, where there is anything to keep."""
         with self.lock:

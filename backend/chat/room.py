@@ -8,7 +8,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 
-from backend.chat import choices
 from backend.chat.conversations import Conversation
 from backend.chat.engines import EngineManager
 from backend.chat.loading import MOST_COLUMNS, Loader
@@ -82,12 +81,6 @@ class Room:
             self._turn(lambda: self.present.delete(conversation_id))
         else:
             self.present.delete(conversation_id)
-
-    def questions(self) -> list[str]:
-        """Questions from the training data of the first run among the columns."""
-        runs = (column.run for column in self.conversation().columns)
-        run_id = next((run for run in runs if run), None)
-        return choices.training_questions(self.workspace, run_id) if run_id else []
 
     def stamp(self) -> str:
         """Changes when the columns' heads, the status or what was said would look different.

@@ -7,10 +7,12 @@ from dataclasses import replace
 
 from backend.chat.answering import Target
 from backend.chat.bench import LastAnswer, Prompt, prompt_of
+from backend.chat.columns import Column
 from backend.chat.conversations import SavedColumn, SavedMessage
 from backend.chat.engine import Engine
-from backend.chat.loading import ColumnState, mark_of
+from backend.chat.loading import ColumnState, mark_of, proof
 from backend.chat.room import Room
+from backend.chat.settings import THINKS, Thinking
 from backend.chat.sheets import Contestant
 from backend.chat.talking import history
 from backend.errors import EngineError
@@ -45,7 +47,7 @@ class RoomBench:
         engine = self._engine(column.key)
         held = {one.key: one for one in engine.columns} if engine else {}
         now = held.get(column.key)
-        same = engine is not None and now is not None and mark_of(engine, now) == column.fingerprint
+        same = engine is not None and now is not None and _proof(engine, now) == column.fingerprint
         if same and now is not None and now.template == column.template:
             return target
         refused = EngineError("chat.many.errors.other_weights", name=column.label)
@@ -55,7 +57,7 @@ class RoomBench:
         """One for each column; without a question where it has answered nothing yet."""
         return [_last(column) for column in self._room.conversation().columns]
 
-    def prompt(self, key: str, typed: str, system: str) -> Prompt | None:
+    def prompt(self, key: str, typed: str, system: str, thinking: Thinking) -> Prompt | None:
         """The prompt of the question that is typed, else of the last one; None for a remote model.
 
         Raises:
@@ -71,9 +73,11 @@ class RoomBench:
             raise target.refused
         if engine is None:
             raise EngineError("engine.errors.column_unknown", column=column.label)
+        if not typed:
+            system, thinking = _asked_with(column)
         messages = _told(column, typed, system)
         state = self._room.loader.states().get(key)
-        answer = engine.prompt(key, messages)
+        answer = engine.prompt(key, messages, thinking)
         return prompt_of(_contestant(column, state), answer, sent=not typed)
 
     def runs(self) -> list[str]:
@@ -90,6 +94,10 @@ class RoomBench:
         return next(holding, None)
 
 
+def _proof(engine: Engine, column: Column) -> str:
+    return proof(mark_of(engine, column), engine.bits)
+
+
 def _can_be_asked(state: ColumnState | None) -> bool:
     return state is not None and state.state in ("ready", "remote") and state.error is None
 
@@ -101,7 +109,7 @@ def _contestant(column: SavedColumn, state: ColumnState | None) -> Contestant:
         kind=column.kind,
         model=column.model,
         template=state.template if state else column.template,
-        fingerprint=state.mark if state else "",
+        fingerprint=state.proof if state else "",
         address=column.address,
     )
 
@@ -129,6 +137,16 @@ def _last_question(messages: Sequence[SavedMessage]) -> int | None:
     return places[-1] if places else None
 
 
+def _asked_with(column: SavedColumn) -> tuple[str, Thinking]:
+    """System prompt and reasoning of the last question."""
+    place = _last_question(column.messages) or 0
+    answer = next((one for one in column.messages[place:] if one.role == "assistant"), None)
+    settings = answer.settings if answer else {}
+    said = settings.get("thinking")
+    thinking: Thinking = next((way for way in THINKS if way == said), "trained")
+    return str(settings.get("system", "")), thinking
+
+
 def _told(column: SavedColumn, typed: str, system: str) -> list[dict[str, str]]:
     """What the model is told, as for an answer."""
     if not typed:
@@ -136,8 +154,6 @@ def _told(column: SavedColumn, typed: str, system: str) -> list[dict[str, str]]:
         if place is None:
             raise EngineError("chat.errors.empty_message")
         said = column.messages[: place + 1]
-        answer = next((one for one in column.messages[place:] if one.role == "assistant"), None)
-        system = str(answer.settings.get("system", "")) if answer else ""
         typed, before = said[-1].content, said[:-1]
     else:
         before = column.messages

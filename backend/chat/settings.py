@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from typing import Any, Literal, get_args
 
@@ -20,6 +21,9 @@ _RANGES: dict[str, tuple[float, float]] = {
 Thinking = Literal["trained", "on", "off"]
 """Whether the model reasons before it answers: as it was taught to, always, or never. "on" and
 "off" go into the prompt where its chat template has reasoning."""
+
+THINKS: Mapping[Thinking, bool | None] = {"trained": None, "on": True, "off": False}
+"""What a request says of it."""
 
 MOST_SYSTEM = 20_000
 """Characters of a system prompt."""
@@ -93,10 +97,7 @@ class Settings:
         """The settings as fields of a chat request; the system prompt is a message instead."""
         kept = {name: value for name, value in asdict(self).items() if value is not None}
         del kept["system"], kept["thinking"]
-        if self.thinking != "trained":
-            # As vLLM and SGLang name it.
-            kept["chat_template_kwargs"] = {"enable_thinking": self.thinking == "on"}
-        return kept
+        return kept | thinking_options(THINKS[self.thinking])
 
     def plain_body(self) -> dict[str, Any]:
         """As ``body``, for a server of whom nothing is known: what OpenAI's API does not have is
@@ -107,6 +108,12 @@ class Settings:
         if self.repetition_penalty == 1:
             del kept["repetition_penalty"]
         return kept
+
+
+def thinking_options(thinking: bool | None) -> dict[str, Any]:
+    """Fields of a request for an answer that reasons or not, as vLLM and SGLang name them; none
+    where it is left to the model."""
+    return {} if thinking is None else {"chat_template_kwargs": {"enable_thinking": thinking}}
 
 
 def _is_number(value: object, *, whole: bool) -> bool:

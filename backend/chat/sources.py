@@ -13,7 +13,16 @@ from pathlib import Path
 
 import orjson
 
-from backend.chat.choices import Base, bases, distinct, is_base, is_lora, key_of, template_of
+from backend.chat.choices import (
+    Base,
+    bases,
+    distinct,
+    is_base,
+    is_lora,
+    key_of,
+    template_of,
+    thinking_of,
+)
 from backend.chat.columns import Column
 from backend.chat.conversations import ColumnKind, SavedColumn
 from backend.errors import EngineError
@@ -32,6 +41,7 @@ class Source:
     Attributes:
         folder: The weights that are loaded first: the base of an adapter. None for "remote".
         adapter: The folder of an adapter on it.
+        thinking: False where the training had all reasoning taken out.
     """
 
     key: str
@@ -46,10 +56,11 @@ class Source:
     checkpoint: str = ""
     step: int | None = None
     evaluation_loss: float | None = None
+    thinking: bool | None = None
 
-    def column(self, template: str | None = None) -> Column:
+    def column(self) -> Column:
         """What an engine is told of it."""
-        return Column(self.key, self.adapter, template or self.template)
+        return Column(self.key, self.adapter, self.template, self.thinking)
 
     def saved(self) -> SavedColumn:
         """A column with it that has said nothing yet."""
@@ -128,6 +139,7 @@ def _of_run(base: Base, run: Run) -> list[Source]:
             kind="lora",
             model=base.id,
             template=template_of(run),
+            thinking=thinking_of(run),
             folder=base.path,
             adapter=one.path,
             run=run.id,
@@ -148,6 +160,7 @@ def _of_full(base: Base) -> Source:
         kind="full",
         model=base.id,
         template=base.template,
+        thinking=thinking_of(run),
         folder=base.path,
         run=run.id,
         checkpoint=checkpoint.name,

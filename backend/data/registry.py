@@ -12,7 +12,6 @@ from collections.abc import Iterator
 from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from itertools import islice
 from pathlib import Path
 from typing import Any
 
@@ -132,14 +131,6 @@ def lessons_of(prepared: PreparedDataset, *, validation: bool = False) -> Iterat
     with path.open("rb") as file:
         for line in file:
             yield lesson_from(orjson.loads(line), prepared.report.target)
-
-
-def examples(prepared: PreparedDataset, n: int, validation: bool = False) -> list[dict[str, str]]:
-    """The first ``n`` rows as ``instruction`` (the last question) and ``output``."""
-    return [
-        {"instruction": lesson.question, "output": lesson.output}
-        for lesson in islice(lessons_of(prepared, validation=validation), n)
-    ]
 
 
 def _read_prepared(folder: Path) -> PreparedDataset | None:

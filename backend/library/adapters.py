@@ -72,6 +72,8 @@ def import_adapter(
 
     Args:
         models: Those that it may be an adapter of; only ready ones are looked at.
+        name: None for the folder's, with what is above it where that name is taken: checkpoints
+            of all runs have the same.
         base: Id of its base; None for the one whose layers fit, of several the one that the
             adapter's own configuration names.
         link: Leave the files where they are.
@@ -85,8 +87,8 @@ def import_adapter(
     folder = _folder(source)
     config = _checked(folder)
     fitting = _base_of(folder, config, [one for one in models if one.ready], base)
-    called = check_name(name or _usable_name(folder.name))
     parent = adapters_folder(workspace)
+    called = check_name(name or _free_name(parent, folder))
     target = workspace.named(parent, called)
     if os.path.lexists(target):
         raise LibraryError("library.errors.name_taken", name=called)
@@ -135,7 +137,7 @@ def _folder(source: Path) -> Path:
     except (OSError, RuntimeError, ValueError) as error:
         raise LibraryError("library.errors.source_missing", path=source) from error
     if not folder.is_dir():
-        raise LibraryError("library.errors.not_a_folder", path=folder)
+        raise LibraryError("library.errors.adapter_is_file", path=folder)
     return folder
 
 
@@ -187,6 +189,18 @@ def _fits(sides: Mapping[str, Mapping[str, tuple[int, ...]]], tensors: Sequence[
         and shapes.get(f"{module}.weight") == (pair["B"][0], pair["A"][-1])
         for module, pair in sides.items()
     )
+
+
+def _free_name(parent: Path, folder: Path) -> str:
+    """A name that nothing in ``parent`` has, or the one that this folder has there already."""
+    short = _usable_name(folder.name)
+    long = _usable_name(f"{folder.parent.name}-{folder.name}")
+    numbered = (f"{long[: NAME_LIMIT - 4]}-{number}" for number in range(2, 1000))
+    for one in (short, long, *numbered):
+        there = _read(parent / one / NOTE)
+        if not os.path.lexists(parent / one) or (there and there.source == str(folder)):
+            return one
+    return short
 
 
 def _usable_name(name: str) -> str:

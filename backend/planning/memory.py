@@ -157,7 +157,7 @@ def stock_of(tensors: Sequence[Tensor], config: Mapping[str, Any]) -> Stock | No
     language = tuple(one for one in tensors if not _TOWER.search(one.name))
     linear = []
     for tensor in language:
-        if len(tensor.shape) == 2 and _LINEAR.search(tensor.name):
+        if is_linear(tensor):
             outputs, inputs = tensor.shape
             linear.append(Linear(tensor.name.removesuffix(".weight"), inputs, outputs))
     packed = isinstance(config.get("quantization_config"), Mapping)
@@ -169,6 +169,11 @@ def stock_of(tensors: Sequence[Tensor], config: Mapping[str, Any]) -> Stock | No
         stored=sum(tensor.size for tensor in tensors),
         packed=packed,
     )
+
+
+def is_linear(tensor: Tensor) -> bool:
+    """Whether it is the weight of a linear layer inside a numbered block: what is quantised."""
+    return len(tensor.shape) == 2 and bool(_LINEAR.search(tensor.name))
 
 
 def needs_of(stock: Stock, method: Method, *, length: int) -> Needs:

@@ -55,7 +55,7 @@ def main() -> int:
     facts = {
         "seconds": [round(imported - started, 3), round(loaded - imported, 3)],
         "memory": {"before": before, "after": memory()},
-        "bits": order.get("bits"),
+        "bits": base.bits,
     }
     serve(base, order["token"], tell, facts)
     return 0

@@ -33,6 +33,7 @@ from backend.workers.engine_protocol import (
     parse_chat,
     parse_messages,
     parse_model,
+    parse_thinking,
 )
 from backend.workers.engine_row import End
 from backend.workers.engine_served import Generation, ServedModels
@@ -91,16 +92,14 @@ class _Api:
 
     async def load_model(self, request: Request) -> Response:
         body = await _body(request)
-        name, adapter, template = (
-            (body.get("id"), body.get("adapter"), body.get("template"))
-            if isinstance(body, dict)
-            else (None, None, None)
-        )
+        fields = body if isinstance(body, dict) else {}
+        name, adapter, template = (fields.get(one) for one in ("id", "adapter", "template"))
         if not isinstance(name, str) or not name or not isinstance(template, str):
             raise ApiError(400, "id and template must be texts", code="invalid_value")
         if adapter is not None and not isinstance(adapter, str):
             raise ApiError(400, "adapter must be a folder or null", code="invalid_value")
-        return _json((await self._models.load(name, adapter, template)).card())
+        thinking = parse_thinking(fields)
+        return _json((await self._models.load(name, adapter, template, thinking)).card())
 
     async def unload_model(self, request: Request) -> Response:
         name = request.path_params["id"]
@@ -112,8 +111,8 @@ class _Api:
 
     async def prompt(self, request: Request) -> Response:
         body = await _body(request)
-        name = parse_model(body)
-        return _json(await self._models.prompt(name, parse_messages(body.get("messages"))))
+        name, messages = parse_model(body), parse_messages(body.get("messages"))
+        return _json(await self._models.prompt(name, messages, parse_thinking(body)))
 
     async def chat(self, request: Request) -> Response:
         asked = parse_chat(await _body(request))

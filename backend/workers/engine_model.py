@@ -59,6 +59,7 @@ class Base:
     """A loaded model and its limits.
 
     Attributes:
+        bits: Of the linear layers' weights where they are quantised, as they were loaded.
         context: Most tokens of prompt and answer together, in one row.
         room: Most tokens of all rows together that keys and values have memory for.
         max_rows: Rows in one batch; 1 where the model's cache can't be cut and joined.
@@ -70,6 +71,7 @@ class Base:
 
     path: Path
     model: nn.Module
+    bits: int | None
     blank: nn.Module
     device: torch.device
     dtype: torch.dtype
@@ -116,6 +118,7 @@ def load_base(path: Path, *, bits: int | None = None) -> Base:
     return Base(
         path=path,
         model=model,
+        bits=_bits_of(model),
         blank=shared_copy(model),
         device=device,
         dtype=model.dtype,
@@ -147,6 +150,17 @@ def _quantization(path: Path, device: torch.device, bits: int | None) -> dict[st
             bnb_4bit_compute_dtype=_saved_dtype(path) if device.type == "cuda" else torch.float32,
         )
     return {"quantization_config": config, "device_map": {"": device}}
+
+
+def _bits_of(model: Any) -> int | None:
+    """What the loaded model says of itself; a base may lie quantised on disk."""
+    if getattr(model, "is_loaded_in_4bit", False):
+        return 4
+    if getattr(model, "is_loaded_in_8bit", False):
+        return 8
+    packed = getattr(model.config, "quantization_config", None)
+    bits = packed.get("bits") if isinstance(packed, dict) else getattr(packed, "bits", None)
+    return bits if isinstance(bits, int) else None
 
 
 def _saved_dtype(path: Path) -> torch.dtype:

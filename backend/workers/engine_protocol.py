@@ -97,10 +97,6 @@ def parse_chat(body: Any) -> ChatRequest:
     options = fields.get("stream_options") or {}
     if not isinstance(options, dict):
         raise _bad("stream_options", "stream_options must be an object")
-    template = fields.get("chat_template_kwargs") or {}
-    if not isinstance(template, dict):
-        raise _bad("chat_template_kwargs", "chat_template_kwargs must be an object")
-    thinking = template.get("enable_thinking")
     longest = fields.get("max_completion_tokens")
     if longest is None:
         longest = fields.get("max_tokens")
@@ -115,7 +111,7 @@ def parse_chat(body: Any) -> ChatRequest:
         stream=_flag("stream", fields.get("stream")),
         include_usage=_flag("stream_options", options.get("include_usage")),
         continuous_usage=_flag("stream_options", options.get("continuous_usage_stats")),
-        thinking=None if thinking is None else _flag("enable_thinking", thinking),
+        thinking=parse_thinking(fields),
     )
 
 
@@ -124,6 +120,15 @@ def parse_model(body: Any) -> str:
     if not isinstance(model, str) or not model:
         raise _bad("model", "model must be the name of a loaded model")
     return model
+
+
+def parse_thinking(body: Any) -> bool | None:
+    """Whether the answer is to reason first; None as the model was trained."""
+    options = _object(body).get("chat_template_kwargs") or {}
+    if not isinstance(options, dict):
+        raise _bad("chat_template_kwargs", "chat_template_kwargs must be an object")
+    thinking = options.get("enable_thinking")
+    return None if thinking is None else _flag("enable_thinking", thinking)
 
 
 def parse_messages(messages: Any) -> list[dict[str, str]]:

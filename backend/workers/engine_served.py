@@ -39,6 +39,8 @@ class Served:
     Attributes:
         fingerprint: First 12 hex digits of the SHA-256 of the adapter's weights as they were read;
             "base" for the base. Every reply carries it, so that a column can prove who it is.
+        thinking: What an answer does where its question does not say: False where the training had
+            all reasoning taken out.
         alone: What keeps the adapter out of the mixed batch, in PEFT's words; None where it mixes.
     """
 
@@ -50,7 +52,12 @@ class Served:
     encoder: PromptEncoder
     context: int
     created: int
+    thinking: bool | None = None
     alone: str | None = None
+
+    def reasons(self, asked: bool | None) -> bool | None:
+        """Whether an answer reasons first; None leaves it to the model."""
+        return self.thinking if asked is None else asked
 
     def card(self) -> dict[str, Any]:
         """The model as ``GET /v1/models`` lists it."""
@@ -61,6 +68,7 @@ class Served:
             "owned_by": "medtune",
             "root": self.folder,
             "template": self.template,
+            "thinking": self.thinking,
             "hash": self.fingerprint,
             "max_model_len": self.context,
             "mixed": self.alone is None,
@@ -104,8 +112,13 @@ class ServedModels:
             )
         return self._served[name]
 
-    async def load(self, name: str, adapter: str | None, template: str) -> Served:
+    async def load(
+        self, name: str, adapter: str | None, template: str, thinking: bool | None = None
+    ) -> Served:
         """Load an adapter (None: the base) under ``name``; rows that use the old one end with it.
+
+        Args:
+            thinking: See ``Served``.
 
         Raises:
             ApiError: 400, the adapter or the template can't be used. Nothing has changed then.
@@ -130,6 +143,7 @@ class ServedModels:
             encoder=encoder,
             context=self._base.context,
             created=int(time.time()),
+            thinking=thinking,
             alone=weights.kind if isinstance(weights, PeftAdapter) else None,
         )
         await self._retire(old)
@@ -140,10 +154,13 @@ class ServedModels:
         del self._served[name]
         await self._retire(old)
 
-    async def prompt(self, name: str, messages: list[dict[str, str]]) -> dict[str, Any]:
+    async def prompt(
+        self, name: str, messages: list[dict[str, str]], thinking: bool | None
+    ) -> dict[str, Any]:
         """The exact prompt of ``messages``: ids, text, and the text of each token."""
-        encoder = self.get(name).encoder
-        ids = await self._in_worker(encoder.encode, messages)
+        served = self.get(name)
+        encoder = served.encoder
+        ids = await self._in_worker(encoder.encode, messages, served.reasons(thinking))
         tokens = [{"id": token, "text": encoder.decode([token])} for token in ids]
         return {"model": name, "text": encoder.decode(ids), "token_ids": ids, "tokens": tokens}
 
@@ -154,7 +171,8 @@ class ServedModels:
             ApiError: unknown model, a prompt that fills the context, or too many waiting.
         """
         served = self.get(asked.model)
-        prompt = await self._in_worker(served.encoder.encode, asked.messages, asked.thinking)
+        thinking = served.reasons(asked.thinking)
+        prompt = await self._in_worker(served.encoder.encode, asked.messages, thinking)
         if len(prompt) >= served.context:
             raise ApiError(
                 400,
@@ -168,7 +186,7 @@ class ServedModels:
         # must not be named by a new row.
         served = self.get(asked.model)
         # What stands at the prompt's end is the answer's beginning to whoever reads it.
-        begun = served.encoder.opening if asked.thinking else ""
+        begun = served.encoder.opening if thinking else ""
         generation = Generation(served.encoder.detokenizer(), asked.stop, begun)
         row = Row(
             prompt=prompt,

@@ -9,11 +9,12 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
+from itertools import islice
 
 import pytest
 from playwright.sync_api import Browser, Locator, expect
 
-from backend.data.registry import examples, find_prepared
+from backend.data.registry import find_prepared, lessons_of
 from backend.training.runs import list_runs
 from backend.workspace import Workspace
 from tests.browser.conftest import Open
@@ -79,11 +80,11 @@ def test_five_clicks_to_ten_questions(
     finds_it_again_in_the_middle(me)
     clicks(me, "compare", leads_to="chat", patience=TRAINING)
     assert [run.id for run in list_runs(workspace)] == ["quick-demo"]
-    rows = examples(find_prepared(workspace, sample), ASKED)
-    first = answers(me, rows[0]["instruction"], patience=TRAINING)
+    rows = list(islice(lessons_of(find_prepared(workspace, sample)), ASKED))
+    first = answers(me, rows[0].question, patience=TRAINING)
     is_done(me)
-    replies = [first, *(asks(me, row["instruction"]) for row in rows[1:])]
-    right = [row["output"].partition("</think>")[2].strip() for row in rows]
+    replies = [first, *(asks(me, row.question) for row in rows[1:])]
+    right = [row.output.partition("</think>")[2].strip() for row in rows]
     base, tuned = zip(*replies, strict=True)
     assert sum(map(str.__eq__, base, right)) == 0, base
     assert sum(map(str.__eq__, tuned, right)) >= PROMISED, tuned

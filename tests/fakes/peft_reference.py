@@ -7,7 +7,9 @@ imports torch, peft and llamafactory. ``ORDER`` is a JSON file:
      "template": name, "max_tokens": n, "template_cases": [messages, …],
      "make": {folder: {"kind": PEFT's class, …its options}}}
 
-``make`` may be left out; its adapters are made first (``make_adapters``).
+``make`` may be left out; its adapters are made first (``make_adapters``). Without template cases
+the prompts are the engine's own: that they are LLaMA-Factory's is what the cases prove, and
+importing LLaMA-Factory takes longer than all the rest.
 
 ``ANSWERS`` gets, for each column and conversation, the greedy tokens and their text; the prompts'
 token ids; and the templates (all that LLaMA-Factory has) whose light twin differs.
@@ -15,15 +17,16 @@ token ids; and the templates (all that LLaMA-Factory has) whose light twin diffe
 
 from __future__ import annotations
 
+import copy
 import json
 import sys
+from collections.abc import Callable
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
 import peft
 import torch
-from llamafactory.data.template import TEMPLATES, get_template_and_fix_tokenizer
 from transformers import AutoModelForCausalLM, AutoTokenizer
 
 from backend.workers.engine_text import PromptEncoder
@@ -32,6 +35,8 @@ Messages = list[dict[str, str]]
 
 
 def main(order_path: str, answers_path: str) -> None:
+    # More threads than one wait for each other longer than such small products take.
+    torch.set_num_threads(1)
     order = json.loads(Path(order_path).read_text(encoding="utf-8"))
     make_adapters(order["base"], order.get("make", {}))
     cases = order["template_cases"]
@@ -45,12 +50,12 @@ def main(order_path: str, answers_path: str) -> None:
 def make_adapters(base: str, wanted: dict[str, dict[str, Any]]) -> None:
     """Adapters of any kind that PEFT has, with large random weights, so that each says something
     else. What they say means nothing."""
+    plain = load(base)
     for seed, (folder, described) in enumerate(wanted.items()):
         torch.manual_seed(seed)
         options = {key: value for key, value in described.items() if key != "kind"}
         config = getattr(peft, described["kind"])(task_type="CAUSAL_LM", **options)
-        model = AutoModelForCausalLM.from_pretrained(base, dtype=torch.float32)
-        changed = peft.get_peft_model(model, config)
+        changed = peft.get_peft_model(copy.deepcopy(plain), config)
         with torch.no_grad():
             for parameter in changed.parameters():
                 if parameter.requires_grad:
@@ -58,7 +63,13 @@ def make_adapters(base: str, wanted: dict[str, dict[str, Any]]) -> None:
         changed.save_pretrained(folder)
 
 
+def load(base: str) -> Any:
+    return AutoModelForCausalLM.from_pretrained(base, dtype=torch.float32)
+
+
 def real_template(tokenizer: Any, name: str) -> Any:
+    from llamafactory.data.template import get_template_and_fix_tokenizer
+
     options = SimpleNamespace(
         template=name,
         train_on_prompt=False,
@@ -80,6 +91,8 @@ def real_prompt(template: Any, tokenizer: Any, messages: Messages) -> list[int]:
 
 def different_templates(base: str, cases: list[Messages]) -> list[str]:
     """Templates with a prompt or a stop token that differs from the engine's."""
+    from llamafactory.data.template import TEMPLATES
+
     return [name for name in sorted(TEMPLATES) if not same_template(base, name, cases)]
 
 
@@ -108,15 +121,12 @@ def trained_prompt(template: Any, tokenizer: Any, messages: Messages) -> bool:
 
 def all_answers(order: dict[str, Any]) -> dict[str, Any]:
     tokenizer = AutoTokenizer.from_pretrained(order["base"])
-    template = real_template(tokenizer, order["template"])
-    prompts = {
-        name: real_prompt(template, tokenizer, messages)
-        for name, messages in order["conversations"].items()
-    }
-    stops = template.get_stop_token_ids(tokenizer)
+    encode, stops = encoder_of(order, tokenizer)
+    prompts = {name: encode(messages) for name, messages in order["conversations"].items()}
+    plain = load(order["base"])
     columns = {}
     for column, adapter in order["adapters"].items():
-        model = AutoModelForCausalLM.from_pretrained(order["base"], dtype=torch.float32)
+        model = copy.deepcopy(plain)
         if adapter is not None:
             model = peft.PeftModel.from_pretrained(model, adapter)
         columns[column] = {
@@ -124,6 +134,20 @@ def all_answers(order: dict[str, Any]) -> dict[str, Any]:
             for name, prompt in prompts.items()
         }
     return {"prompts": prompts, "columns": columns}
+
+
+def encoder_of(
+    order: dict[str, Any], tokenizer: Any
+) -> tuple[Callable[[Messages], list[int]], list[int]]:
+    """What makes prompts of messages, and the tokens that end an answer."""
+    if not order["template_cases"]:
+        ours = PromptEncoder(tokenizer, order["template"])
+        return ours.encode, list(ours.stop_ids)
+    template = real_template(tokenizer, order["template"])
+    return (
+        lambda messages: real_prompt(template, tokenizer, messages),
+        template.get_stop_token_ids(tokenizer),
+    )
 
 
 @torch.inference_mode()

@@ -12,7 +12,8 @@ import openai
 import pytest
 
 from backend.chat.engines import Column, Done, Engine, Reply, Settings, ask
-from tests.fakes.tiny_columns import contents, eventually, question, replies
+from backend.chat.settings import Thinking
+from tests.fakes.tiny_columns import TEMPLATE, contents, eventually, question, replies
 
 pytestmark = pytest.mark.integration
 
@@ -208,3 +209,39 @@ def test_reasoning_is_switched_on_and_off(engine: Engine, columns: list[Column])
     assert on.done and trained.done and off.done
     opening = on.done.prompt_tokens - trained.done.prompt_tokens
     assert 0 < opening < off.done.prompt_tokens - trained.done.prompt_tokens
+
+
+EMPTY = "<think>\n\n</think>\n\n"
+ENDS: dict[tuple[str, bool | None], tuple[str, str, str]] = {
+    ("deepseekr1", None): ("", "<think>\n", EMPTY),
+    ("qwen3", None): ("", "<think>\n", EMPTY),
+    # Of a run that took all reasoning out: as trained there is none.
+    ("qwen3", False): (EMPTY, "<think>\n", EMPTY),
+    ("deepseekr1", False): (EMPTY, "<think>\n", EMPTY),
+    ("qwen", None): ("", "", ""),
+}
+"""Template, and how its run was trained → what is at the prompt's end as trained, on and off."""
+
+
+def test_the_prompt_that_is_shown_is_the_one_that_is_sent(
+    engine: Engine, columns: list[Column]
+) -> None:
+    ways: tuple[Thinking, ...] = ("trained", "on", "off")
+    seen = [Column(f"{name}-{way}", None, name, way) for name, way in ENDS]
+    engine.show([*columns, *seen])
+    engine.wait_ready(60)
+    try:
+        for column, ends in zip(seen, ENDS.values(), strict=True):
+            head = engine.prompt(column.key, question("Why?"), ways[1])["text"]
+            head = head.removesuffix(ends[1])
+            for way, end in zip(ways, ends, strict=True):
+                prompt = engine.prompt(column.key, question("Why?"), way)
+                assert prompt["text"] == head + end, (column.key, way)
+                if column.template != TEMPLATE:  # the tiny model has no numbers for Qwen's marks
+                    continue
+                brief = Settings.greedy(max_tokens=1, thinking=way)
+                reply = replies(engine, [column], question("Why?"), brief)[column.key]
+                assert reply.error is None and reply.done
+                assert reply.done.prompt_tokens == len(prompt["token_ids"])
+    finally:
+        engine.show(columns)

@@ -12,9 +12,9 @@ from typing import Any
 import httpx
 import pytest
 
-from backend.chat.engines import Column, Engine
+from backend.chat.engines import Column, Engine, Settings
 from tests.conftest import ROOT
-from tests.fakes.tiny_columns import LONG, TEMPLATE, contents, question
+from tests.fakes.tiny_columns import TEMPLATE, contents, question
 
 pytestmark = pytest.mark.integration
 
@@ -44,6 +44,8 @@ PATTERNS = {
     "use_rslora": True,
 }
 """Has another rank and scale in each layer, and mixes all the same."""
+BRIEF = Settings.greedy(max_tokens=20)
+"""Enough for all of them to say different things."""
 CONVERSATIONS = {"short": question("Why fever?"), "chinese": question("发热时心率为什么会加快？")}
 
 
@@ -62,7 +64,7 @@ def reference(folder: Path, columns: list[Column], kinds: list[Column]) -> dict[
         "adapters": {c.key: c.adapter_path and str(c.adapter_path) for c in [*columns, *kinds]},
         "conversations": CONVERSATIONS,
         "template": TEMPLATE,
-        "max_tokens": LONG.max_tokens,
+        "max_tokens": BRIEF.max_tokens,
         "template_cases": [],
     }
     (folder / "kinds.json").write_text(json.dumps(order), encoding="utf-8")
@@ -87,7 +89,7 @@ def test_all_kinds_at_once_say_what_each_says_alone_with_peft(
     engine.wait_ready(200)
     assert engine.column_errors == {}
     for name, conversation in CONVERSATIONS.items():
-        said = contents(engine, everyone, conversation)
+        said = contents(engine, everyone, conversation, BRIEF)
         assert said == {key: answers[name] for key, answers in reference.items()}
     cards = {card["id"]: card for card in models(engine)}
     assert {key: cards[key]["reason"] for key in ALONE} == {key: key for key in ALONE}
@@ -107,7 +109,7 @@ def test_no_column_answers_with_anothers_weights_in_any_order(
         engine.show(shown)
         engine.wait_ready(200)
         asked = chance.sample(shown, chance.randint(1, len(shown)))
-        said = contents(engine, asked, CONVERSATIONS["short"])
+        said = contents(engine, asked, CONVERSATIONS["short"], BRIEF)
         assert said == {key: reference[key]["short"] for key in said}
 
 

@@ -12,7 +12,7 @@ import pytest
 
 from backend.data.preparing import prepare_now
 from backend.data.recipe import PrepareSettings
-from backend.data.registry import examples
+from backend.data.registry import lessons_of
 from backend.library.templates import template_names
 from backend.workspace import Workspace
 from tests.conftest import ROOT
@@ -88,6 +88,7 @@ def test_llamafactory_trains_on_exactly_what_was_prepared(
 
     end = "<｜end▁of▁sentence｜>"
     for side in ("train", "validation"):
-        expected = [row["output"] + end for row in examples(prepared, 99, side == "validation")]
+        taught = lessons_of(prepared, validation=side == "validation")
+        expected = [lesson.output + end for lesson in taught]
         assert sorted(loaded[side]) == sorted(expected)
     assert loaded["templates"] == sorted(template_names())

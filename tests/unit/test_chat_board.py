@@ -15,8 +15,9 @@ from backend.chat.settings import Settings
 from backend.chat.sources import remote
 from backend.workspace import Workspace
 from tests.fakes.openai_server import DONE, chunk, serving, status, streams, until
-from ui.components.chat_board import katex_files, news_of
+from ui.components.chat_board import news_of
 from ui.components.chat_choice import first_choice
+from ui.components.formulas import katex_files
 
 GREEDY = Settings.greedy()
 

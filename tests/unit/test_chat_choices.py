@@ -103,8 +103,6 @@ def test_a_run_is_compared_by_its_base_and_what_changed_most(workspace: Workspac
     assert keys == ["base:medtune/demo", "run/checkpoint-10", "run/checkpoint-20"]
     one = choices.keys_to_compare(workspace, run, "checkpoint-20")
     assert one == ["base:medtune/demo", "run/checkpoint-20"]
-    assert choices.training_questions(workspace, "run") == []
-    assert choices.training_questions(workspace, "../run") == []
 
 
 @pytest.mark.parametrize("method", ["lora", "full"])
@@ -135,6 +133,16 @@ def test_a_run_finds_its_base_after_the_checkout_has_moved(workspace: Workspace)
     with pytest.raises(EngineError) as caught:
         choices.keys_to_compare(workspace, find_run(workspace, "run"))
     assert caught.value.key == "chat.errors.base_gone"
+
+
+def test_a_run_that_was_trained_without_reasoning_is_asked_so(workspace: Workspace) -> None:
+    folder = make_run(workspace, "run")
+    tuned = {source.key: source for source in sources(workspace)}["run/checkpoint-20"]
+    assert tuned.column().thinking is None
+    config = (folder / layout.CONFIG).read_text(encoding="utf-8")
+    write_text(folder / layout.CONFIG, f"{config}enable_thinking: false\n")
+    tuned = {source.key: source for source in sources(workspace)}["run/checkpoint-20"]
+    assert tuned.column().thinking is False
 
 
 def test_a_checkpoint_says_what_it_is(workspace: Workspace) -> None:

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+import shutil
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import pytest
 
 from backend.chat import loading
-from backend.chat.columns import Column, Loading
+from backend.chat.columns import Bits, Column, Loading
 from backend.chat.engine import Engine
 from backend.chat.fitting import PROCESS, Fit, needed
 from backend.chat.loading import asked_alike
@@ -16,6 +17,8 @@ from backend.chat.remotes import Remotes
 from backend.chat.room import Room
 from backend.errors import EngineError
 from backend.library.models import DEMO_PATH
+from backend.library.weights import list_tensors
+from backend.planning.memory import is_linear
 from backend.workspace import Workspace
 from tests.fakes.tiny_model import make_tiny_model
 from tests.unit.test_chat_choices import make_run
@@ -24,6 +27,7 @@ from ui.components.chat_status import status
 GB = 1_000_000_000
 DEMO = "base:medtune/demo"
 OTHER = "base:org/other"
+BITS: tuple[Bits, ...] = (None, 8, 4)
 
 
 @dataclass
@@ -39,6 +43,7 @@ class FakeEngine:
     pid: int = 7
     device: str = "cpu, float32"
     base_mark: str = "base-1"
+    bits: Bits = None
 
     @property
     def ready(self) -> bool:
@@ -46,6 +51,9 @@ class FakeEngine:
 
     def fingerprint(self, key: str) -> str | None:
         return self.marks.get(key, "f-" + key)
+
+    def alone(self, key: str) -> str:
+        return "use_dora" if "checkpoint-20" in key else ""
 
     def memory(self) -> int:
         return GB
@@ -66,14 +74,14 @@ class FakeManager:
     def get(self, path: Path) -> FakeEngine | None:
         return self.made.get(path)
 
-    def is_usable(self, path: Path) -> bool:
-        return path in self.made
+    def is_usable(self, path: Path, bits: Bits = None) -> bool:
+        return path in self.made and self.made[path].bits == bits
 
-    def load(self, path: Path, columns: list[Column]) -> None:
-        if path in self.made:
+    def load(self, path: Path, columns: list[Column], bits: Bits = None) -> None:
+        if self.is_usable(path, bits):
             self.made[path].show(columns)
         else:
-            self.made[path] = FakeEngine(path, tuple(columns))
+            self.made[path] = FakeEngine(path, tuple(columns), bits=bits)
 
     def unload(self, path: Path | None = None) -> int:
         for one in [path] if path else list(self.made):
@@ -95,7 +103,7 @@ def room(workspace: Workspace, manager: FakeManager) -> Room:
 
 
 def memory(monkeypatch: pytest.MonkeyPatch, free: int) -> None:
-    monkeypatch.setattr(loading, "fit", lambda folder: Fit(2 * GB, free))
+    monkeypatch.setattr(loading, "fit", lambda folder, bits=None: Fit(2 * GB, free))
     monkeypatch.setattr(loading, "free", lambda: free)
 
 
@@ -183,6 +191,50 @@ def test_the_same_weights_are_marked(
     assert states[DEMO].twins == ()
 
 
+def test_the_same_base_under_another_name_is_marked_when_it_has_been_read(
+    room: Room, manager: FakeManager, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """An adapter on either is the same as on the other; on another base it is not."""
+    memory(monkeypatch, 9 * GB)
+    models = room.workspace.models / "org"
+    copied = shutil.copytree(models / "other", models / "twin")
+    different = shutil.copytree(models / "other", models / "third")
+    weights = different / "model.safetensors"
+    weights.write_bytes(weights.read_bytes()[:-1] + b"~")
+    keys = [OTHER, "base:org/twin", "base:org/third", DEMO]
+    room.choose(keys)
+    room.loader.load()
+    manager.made[copied].base_mark = "base-2"
+    manager.made[different].base_mark = "base-3"
+    assert room.loader.states()[OTHER].twins == (), "nothing waits for the reading"
+    before = room.stamp()
+    room.loader._likeness.wait(20)
+    assert room.stamp() != before, "pages look again"
+    states = room.loader.states()
+    assert states[OTHER].twins == ("base:org/twin",) and states["base:org/twin"].twins == (OTHER,)
+    assert states["base:org/third"].twins == () and states[DEMO].twins == ()
+    manager.made[copied].bits = 4
+    assert room.loader.states()[OTHER].twins == (), "in other numbers it answers otherwise"
+
+
+def test_fewer_bits_count_at_the_next_load(
+    room: Room, manager: FakeManager, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    memory(monkeypatch, 9 * GB)
+    room.choose([DEMO, "run/checkpoint-20"])
+    room.loader.load()
+    kept = manager.made[DEMO_PATH]
+    room.loader.load()
+    assert manager.made[DEMO_PATH] is kept
+    room.loader.bits = 4
+    assert room.loader.states()[DEMO].bits is None
+    room.loader.load()
+    assert manager.ended == [DEMO_PATH], "before its memory is counted as taken"
+    states = room.loader.states()
+    assert states[DEMO].bits == 4 and states[DEMO].proof == "base-1-4bit"
+    assert states["run/checkpoint-20"].alone == "use_dora"
+
+
 def test_a_failure_of_an_engine_is_said_in_its_columns_alone(
     room: Room, manager: FakeManager, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -222,6 +274,9 @@ def test_the_base_is_asked_as_the_checkpoints_beside_it() -> None:
     base = Column(DEMO, None, "default")
     tuned = Column("first/checkpoint-20", Path("first"), "deepseekr1")
     assert asked_alike([base, tuned])[0].template == "deepseekr1"
+    without = replace(tuned, thinking=False)
+    assert asked_alike([base, without])[0].thinking is False, "and with as little reasoning"
+    assert asked_alike([base, tuned, without])[0] == base
     other = Column("second/final", Path("second"), "qwen")
     assert asked_alike([base, tuned, other])[0].template == "default"
     assert asked_alike([base]) == [base]
@@ -232,3 +287,7 @@ def test_what_a_model_needs_is_read_from_its_headers() -> None:
     weights = needed(DEMO_PATH, on_gpu=True)
     assert weights == pytest.approx((DEMO_PATH / "model.safetensors").stat().st_size, rel=0.05)
     assert on_cpu >= weights + PROCESS
+    saved, eight, four = (needed(DEMO_PATH, on_gpu=True, bits=bits) for bits in BITS)
+    linear = sum(one.count for one in list_tensors(DEMO_PATH) if is_linear(one))
+    assert linear > 0 and eight - four == pytest.approx(linear * (1 - 4.127 / 8))
+    assert four < eight < saved

@@ -13,7 +13,7 @@ from backend.chat.answering import Target
 from backend.chat.asking_many import AskingMany
 from backend.chat.ballots import ballot_of, is_blind, reveal
 from backend.chat.bench import LastAnswer, Prompt
-from backend.chat.settings import Settings
+from backend.chat.settings import Settings, Thinking
 from backend.chat.sheets import Contestant, Question, Sheet, list_sheets
 from backend.chat.tally import tally
 from backend.chat.votes import all_votes, mark, say, vote_on
@@ -50,7 +50,7 @@ class FakeBench:
     def last_answers(self) -> list[LastAnswer]:
         return [LastAnswer(column) for column in self.contestants()]
 
-    def prompt(self, key: str, typed: str, system: str) -> Prompt | None:
+    def prompt(self, key: str, typed: str, system: str, thinking: Thinking) -> Prompt | None:
         return None
 
     def runs(self) -> list[str]:

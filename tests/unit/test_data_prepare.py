@@ -29,7 +29,7 @@ from backend.data.prepare import Load, Plan, prepare
 from backend.data.preparing import prepare_now
 from backend.data.reading.reader import RowReader
 from backend.data.recipe import PrepareSettings, Recipe
-from backend.data.registry import examples, find_prepared, list_prepared, read_entries
+from backend.data.registry import find_prepared, lessons_of, list_prepared, read_entries
 from backend.data.report import CheckReport, Report
 from backend.data.studies import Request, columns_of, obtain_study
 from backend.data.tasks import Progress
@@ -192,7 +192,8 @@ def test_another_seed_keeps_other_rows(workspace: Workspace, tmp_path: Path) -> 
         prepare_now(workspace, path, PrepareSettings(f"seed{seed}", 0.2, seed=seed))
         for seed in (1, 2)
     )
-    assert examples(one, 99, validation=True) != examples(two, 99, validation=True)
+    first, second = (list(lessons_of(each, validation=True)) for each in (one, two))
+    assert first != second
 
 
 def test_source_is_never_touched(workspace: Workspace, tmp_path: Path) -> None:

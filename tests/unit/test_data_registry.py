@@ -20,7 +20,6 @@ from backend.data.recipe import Cutoff, PrepareSettings, Recipe, settings_of
 from backend.data.registry import (
     delete_prepared,
     entries_of,
-    examples,
     find_prepared,
     lessons_of,
     list_prepared,
@@ -291,18 +290,17 @@ def test_delete(workspace: Workspace) -> None:
         delete_prepared(workspace, "a")
 
 
-def test_lessons_and_examples(workspace: Workspace) -> None:
+def test_lessons_are_read_line_by_line(workspace: Workspace) -> None:
     """U+2028 ends a line for Python's ``splitlines`` and for no JSON reader."""
     rows = [
         {"instruction": "Answer.", "input": "Why?", "output": "a\u2028b", "system": "Be brief."},
         record(2),
     ]
     prepared = put_prepared(workspace, "x", rows, [record(7)])
-    assert examples(prepared, 9) == [
-        {"instruction": "Answer.\nWhy?", "output": "a\u2028b"},
-        {"instruction": "question 2", "output": "answer 2"},
+    assert [(one.question, one.output) for one in lessons_of(prepared)] == [
+        ("Answer.\nWhy?", "a\u2028b"),
+        ("question 2", "answer 2"),
     ]
-    assert len(examples(prepared, 1)) == 1
     assert [one.system for one in lessons_of(prepared)] == ["Be brief.", ""]
     assert [one.question for one in lessons_of(prepared, validation=True)] == ["question 7"]
-    assert examples(put_prepared(workspace, "y"), 9, validation=True) == []
+    assert list(lessons_of(put_prepared(workspace, "y"), validation=True)) == []

@@ -77,6 +77,19 @@ def test_of_several_that_fit_the_one_that_it_names_is_taken(
         import_adapter(workspace, adapter, models)
 
 
+def test_checkpoints_of_two_runs_are_told_apart_by_what_is_above_them(
+    workspace: Workspace, adapter: Path, models: list[Model], tmp_path: Path
+) -> None:
+    """All runs have a "checkpoint-20", and the page has no field for another name."""
+    taken = []
+    for number, run in enumerate(("one", "two", "deep/two")):
+        folder = shutil.copytree(adapter, tmp_path / str(number) / run / "checkpoint-20")
+        taken.append(import_adapter(workspace, folder, models).name)
+    assert taken == ["checkpoint-20", "two-checkpoint-20", "two-checkpoint-20-2"]
+    with pytest.raises(LibraryError, match="already"):
+        import_adapter(workspace, folder, models)
+
+
 def test_what_is_no_adapter_is_refused_and_leaves_nothing(
     workspace: Workspace, tmp_path: Path, base: Path, models: list[Model]
 ) -> None:
@@ -94,7 +107,7 @@ def test_what_is_no_adapter_is_refused_and_leaves_nothing(
             import_adapter(workspace, bad[kind], models)
         assert caught.value.key == f"library.errors.{key}", kind
         assert caught.value.sentence("zh")
-    for path, key in ((Path(), "source_empty"), (base / "config.json", "not_a_folder")):
+    for path, key in ((Path(), "source_empty"), (base / "config.json", "adapter_is_file")):
         with pytest.raises(LibraryError) as caught:
             import_adapter(workspace, path, models)
         assert caught.value.key == f"library.errors.{key}"

@@ -8,6 +8,7 @@ from typing import Any
 from backend.chat.sheets import Answer
 from backend.text import text
 from ui.components.marking import visible
+from ui.components.pieces import in_pieces
 from ui.html import Safe, count, element, join
 from ui.markdown import markdown
 
@@ -17,7 +18,7 @@ def answer_parts(reasoning: str, words: str, stats: Mapping[str, Any], language:
     pieces: list[Safe] = []
     if reasoning.strip():
         summary = element("summary", text(language, "chat.many.reasoning"))
-        body = element("div", visible(reasoning.strip()), cls="mt-field-value mt-quiet")
+        body = element("div", in_pieces(visible(reasoning.strip())), cls="mt-field-value mt-quiet")
         pieces.append(element("details", summary, body))
     if words.strip():
         # A long one scrolls by itself, so the keyboard must be able to reach it.

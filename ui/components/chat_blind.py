@@ -26,9 +26,10 @@ from backend.chat.votes import MARKS, mark, say, verdicts, vote_on
 from backend.errors import EngineError
 from backend.text import text
 from backend.workspace import Workspace
-from ui.components.actions import on_press, pressed, script
+from ui.components.actions import on_press, pressed
 from ui.components.chat_blind_row import BlindRow, row_view
 from ui.components.choices import choices_now
+from ui.components.formulas import answer_slot
 from ui.components.latest import Latest
 from ui.errors import told
 from ui.html import Safe, count, empty
@@ -73,7 +74,7 @@ class BlindPanel:
             value=None,
             elem_id="blind-which",
         )
-        self.view = _keyed_slot("blind")
+        self.view = answer_slot("blind", "blind_keys.js")
         self.row = gr.State(0)
         self.asking_reveal = gr.State(False)
         self.turned = [self.which, self.row, self.asking_reveal, self.view]
@@ -249,17 +250,6 @@ class BlindPanel:
         said = verdicts(self._workspace, sheet)
         after = [*range(start, sheet.count), *range(start)]
         return next((number for number in after if not said.get(number)), start)
-
-
-def _keyed_slot(elem_id: str) -> gr.HTML:
-    """As ``action_slot``, with keys for what its buttons do."""
-    return gr.HTML(
-        value="",
-        html_template='<div class="mt-live"></div>',
-        js_on_load=script("patch.js", "actions.js", "blind_keys.js"),
-        apply_default_css=False,
-        elem_id=elem_id,
-    )
 
 
 def _target(target: str) -> tuple[int | None, int | None]:

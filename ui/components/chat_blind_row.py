@@ -13,6 +13,7 @@ from ui.components.actions import action_button
 from ui.components.chat_answers import answer_parts, answer_stats
 from ui.components.chat_questions import reference_parts
 from ui.components.marking import visible
+from ui.components.pieces import in_pieces
 from ui.html import Safe, count, element, join
 
 
@@ -45,7 +46,9 @@ def row_view(row: BlindRow, rated: int, language: str, *, asked_reveal: bool) ->
     )
     so_far = text(language, "chat.blind.rated", rated=count(rated), count=count(row.sheet.count))
     head = element("p", f"{place} · {so_far}", cls="mt-quiet", role="status")
-    question = element("div", visible(row.question.text), cls="mt-field-value mt-blind-question")
+    question = element(
+        "div", in_pieces(visible(row.question.text)), cls="mt-field-value mt-blind-question"
+    )
     pieces = [head, question]
     if row.question.reference:
         pieces.append(element("aside", reference_parts(row.question.reference, language)))
@@ -57,6 +60,9 @@ def row_view(row: BlindRow, rated: int, language: str, *, asked_reveal: bool) ->
         words = text(language, key, done=done, total=len(row.answers))
         bar = element("progress", aria_label=words) if row.asking else ""
         pieces.append(element("div", words, bar, cls="mt-job", role="status"))
+    if not row.ballot.revealed:
+        hidden = text(language, "chat.blind.hidden")
+        pieces.append(element("p", hidden, cls="mt-quiet mt-small"))
     pieces.append(_row_bar(row, rated, language, asked_reveal=asked_reveal))
     return element(
         "div",

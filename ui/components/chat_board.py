@@ -8,9 +8,7 @@ sent when the room's stamp says that something has changed.
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping
-from pathlib import Path
 from typing import Any
 
 import gradio as gr
@@ -18,12 +16,10 @@ import gradio as gr
 from backend.chat.room import Room
 from backend.chat.under_way import Cursor, LiveAnswer
 from backend.text import LANGUAGES, text
-from ui.components.actions import script
 from ui.components.chat_columns import column_foot, column_head, column_label, live_words, turns
+from ui.components.formulas import formula_script
 from ui.html import empty
 from ui.markdown import markdown
-
-SCRIPTS = ("patch.js", "chat_formulas.js", "chat_live.js", "chat_board.js")
 
 _WORDS = ("send_all", "send_here", "cancel", "answering", "answered")
 STOP_ALL = "() => document.querySelector('.mt-board').dispatchEvent(new Event('medtune-stop'))"
@@ -44,7 +40,7 @@ def build_board(room: Room, *, language: str = "en") -> gr.HTML:
     return gr.HTML(
         value=board_value(language),
         html_template=_TEMPLATE,
-        js_on_load=_script(),
+        js_on_load=formula_script("chat_live.js", "chat_board.js"),
         apply_default_css=False,
         server_functions=[news, stop],
         elem_id="chat-board",
@@ -135,16 +131,3 @@ def _cursor(live: LiveAnswer, seen: Any) -> Cursor:
         ):
             return Cursor(epoch, reasoning, written, blocks)
     return Cursor()
-
-
-def _script() -> str:
-    told_to_script = json.dumps({"katex": katex_files()})
-    return f"const settings = {told_to_script};\n{script(*SCRIPTS)}"
-
-
-def katex_files() -> list[str]:
-    """Names of KaTeX's script and style, which come with Gradio for its own Markdown; none where
-    they have moved, and formulas are then shown as they were written."""
-    folder = Path(gr.__file__).parent / "templates" / "frontend" / "assets"
-    found = [sorted(folder.glob(f"katex-*{ending}")) for ending in (".js", ".css")]
-    return [paths[0].name for paths in found] if all(found) else []

@@ -9,9 +9,12 @@ from typing import Any
 import gradio as gr
 
 from backend.chat import choices
+from backend.chat.columns import Bits
 from backend.chat.room import MOST_COLUMNS, Room
 from backend.chat.sources import Source
+from backend.text import text
 from backend.training.runs import find_run
+from backend.training.schema.packages import command, is_installed
 from ui.components.actions import action_slot, on_press, pressed
 from ui.components.chat_columns import column_label
 from ui.components.chat_status import nothing, status
@@ -20,6 +23,10 @@ from ui.components.live_chart import checkpoint_of
 from ui.errors import told
 from ui.i18n import Words
 from ui.wiring import PRIVATE
+
+SAVED = "saved"
+BITSANDBYTES = "bitsandbytes"
+_BITS: Mapping[str, Bits] = {"8": 8, "4": 4}
 
 
 class ChatChoice:
@@ -43,6 +50,15 @@ class ChatChoice:
                 scale=4,
                 elem_id="chat-columns",
             )
+            self.bits = words.make(
+                gr.Radio,
+                {"label": "chat.bits", "info": _bits_help, "choices": _bits},
+                value="saved",
+                interactive=is_installed(BITSANDBYTES),
+                scale=2,
+                min_width=220,
+                elem_id="chat-bits",
+            )
             with gr.Column(min_width=160, scale=0):
                 self.load = words.make(
                     gr.Button, {"value": "chat.load"}, variant="primary", elem_id="chat-load"
@@ -50,7 +66,10 @@ class ChatChoice:
                 self.unload = words.make(gr.Button, {"value": "chat.unload"}, elem_id="chat-unload")
         self.status = action_slot("chat-status")
         self.chosen = gr.State(False)
-        self.load.click(told(self._load), [language, self.columns], self.status, **PRIVATE)
+        self.bits.input(told(self._choose_bits, fills=False), [language, self.bits], **PRIVATE)
+        self.load.click(
+            told(self._load), [language, self.columns, self.bits], self.status, **PRIVATE
+        )
         self.unload.click(told(self._unload), language, self.status, **PRIVATE)
         on_press(self.status, self._press, [language], [self.status])
 
@@ -72,6 +91,11 @@ class ChatChoice:
         kept = [key for key in keys or () if key in there] or list(shown)
         kept = kept or first_choice(list(known.values()))
         return choices_now(labelled, sent=sent, kept=kept[:MOST_COLUMNS])
+
+    def show_bits(self, sent: str) -> Any:
+        """In how many bits the next base is loaded, as was chosen last on any page."""
+        kept = str(self._room.loader.bits or SAVED)
+        return gr.skip() if kept == sent else kept
 
     def show_status(self, language: str) -> Any:
         return status(self._room.loader, language)
@@ -95,7 +119,11 @@ class ChatChoice:
         keys = choices.keys_to_compare(self._room.workspace, run, asked[1])
         return [self.show(language, keys), True]
 
-    def _load(self, language: str, keys: list[str]) -> Any:
+    def _choose_bits(self, language: str, bits: str) -> None:
+        self._room.loader.bits = _BITS.get(bits)
+
+    def _load(self, language: str, keys: list[str], bits: str) -> Any:
+        self._choose_bits(language, bits)
         self._room.choose(keys or [])
         self._room.loader.load()
         return self.show_status(language)
@@ -117,6 +145,18 @@ class ChatChoice:
             case "alone":
                 loader.load_alone(Path(target))
         return self.show_status(language)
+
+
+def _bits(language: str) -> list[tuple[str, str]]:
+    return [(text(language, f"chat.bits_choices.{one}"), one) for one in (SAVED, *_BITS)]
+
+
+def _bits_help(language: str) -> str:
+    """When fewer bits are worth it, or how to get what they need."""
+    if is_installed(BITSANDBYTES):
+        return text(language, "chat.bits_help")
+    packages = f"{BITSANDBYTES} ({command(BITSANDBYTES)})"
+    return text(language, "fields.not_installed", packages=packages)
 
 
 def labelled_choices(known: Mapping[str, Source], language: str) -> list[tuple[str, str]]:

@@ -12,6 +12,7 @@ from backend.text import text
 from backend.training.checkpoints import FINAL
 from backend.units import size
 from ui.components.actions import action_button
+from ui.components.pieces import in_pieces
 from ui.components.run_view import checkpoint_words
 from ui.html import Safe, badge, element, figure, join
 from ui.markdown import markdown
@@ -92,6 +93,8 @@ def _facts(column: SavedColumn, state: ColumnState, language: str) -> Safe:
         known.append(text(language, "chat.facts.template", name=state.template))
     if state.device:
         known.append(state.device)
+    if state.alone:
+        known.append(text(language, "chat.facts.alone", kind=state.alone))
     parts: list[object] = []
     for fact in known:
         parts += [" · ", fact] if parts else [fact]
@@ -159,7 +162,7 @@ def _turn(question: SavedMessage, answer: SavedMessage | None, language: str) ->
     )
     return element(
         "article",
-        element("div", question.content, cls="mt-question"),
+        element("div", in_pieces(question.content), cls="mt-question"),
         element("div", edit if question.turn else "", cls="mt-buttons mt-turn-buttons"),
         _answer(answer, language) if answer else "",
         cls="mt-turn",
@@ -182,7 +185,7 @@ def _answer(message: SavedMessage, language: str) -> Safe:
             element(
                 "details",
                 element("summary", title),
-                element("div", message.reasoning, cls="mt-reasoning"),
+                element("div", in_pieces(message.reasoning), cls="mt-reasoning"),
                 cls="mt-thought",
             )
         )

@@ -36,6 +36,7 @@ from backend.workspace import Workspace
 from ui.components.actions import action_slot, on_press, pressed
 from ui.components.chat_sheet import PAGE, sheet_card, sheet_table
 from ui.components.choices import choices_now
+from ui.components.formulas import answer_slot
 from ui.components.latest import Latest
 from ui.errors import told
 from ui.html import Safe, element, empty, join
@@ -119,7 +120,7 @@ class ManyPanel:
         self.download = gr.DownloadButton(
             "", visible=False, size="sm", variant="primary", elem_id="many-download"
         )
-        self.table = action_slot("many-table")
+        self.table = answer_slot("many-table")
         self.opened = gr.State(NOT_OPENED)
         self.rate = gr.State("")
 

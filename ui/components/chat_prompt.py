@@ -7,6 +7,7 @@ from typing import Any
 import gradio as gr
 
 from backend.chat.bench import Bench, Prompt
+from backend.chat.settings import Thinking
 from backend.text import text
 from ui.components.choices import choices_now
 from ui.components.marking import visible
@@ -23,15 +24,20 @@ class PromptPanel:
 
     Args:
         question: The box in which the next question is typed.
-        system: The system prompt's box; None where there is none.
+        system, thinking: The settings that change a prompt.
     """
 
     def __init__(
-        self, words: Words, bench: Bench, question: gr.Textbox, system: gr.Textbox | None
+        self,
+        words: Words,
+        bench: Bench,
+        question: gr.Textbox,
+        system: gr.Textbox,
+        thinking: gr.Radio,
     ) -> None:
         self._bench = bench
         self._question = question
-        self._system = system
+        self._system, self._thinking = system, thinking
         with gr.Row(elem_classes="mt-pager"):
             self.column = words.make(
                 gr.Dropdown,
@@ -52,13 +58,19 @@ class PromptPanel:
         self.view = words.make(slot, {"value": _empty}, elem_id="prompt")
 
     def wire(self, language: gr.Radio) -> None:
-        system = [self._system] if self._system is not None else []
-        inputs = [language, self.column, self.way, self._question, *system]
+        settings = [self._system, self._thinking]
+        inputs = [language, self.column, self.way, self._question, *settings]
         for event in (self.show.click, self.column.input, self.way.input):
             event(told(self._show), inputs, [self.column, self.view], **PRIVATE)
 
     def _show(
-        self, language: str, key: str | None, way: str, typed: str, system: str = ""
+        self,
+        language: str,
+        key: str | None,
+        way: str,
+        typed: str,
+        system: str,
+        thinking: Thinking,
     ) -> list[Any]:
         columns = {one.key: one for one in self._bench.shown()}
         chosen = key if key in columns else next(iter(columns), None)
@@ -66,7 +78,9 @@ class PromptPanel:
         update = choices_now(choices, sent=key, kept=chosen)
         if chosen is None:
             return [update, _empty(language)]
-        prompt = self._bench.prompt(chosen, (typed or "").strip(), system)
+        prompt = self._bench.prompt(
+            chosen, typed if (typed or "").strip() else "", (system or "").strip(), thinking
+        )
         if prompt is None:
             words = text(language, "chat.prompt.unknown", name=columns[chosen].label)
             return [update, element("p", words, cls="mt-notice")]

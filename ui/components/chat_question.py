@@ -48,7 +48,7 @@ class ChatQuestion:
             {"label": "chat.question", "info": "chat.question_help"},
             lines=1,
             max_lines=6,
-            scale=3,
+            scale=5,
             elem_id="chat-question",
         )
         self.target = words.make(
@@ -59,14 +59,6 @@ class ChatQuestion:
             scale=1,
             min_width=160,
             elem_id="chat-target",
-        )
-        self.suggestion = words.make(
-            gr.Dropdown,
-            {"label": "chat.suggestion", "info": "chat.suggestion_help"},
-            choices=[],
-            value=None,
-            scale=2,
-            elem_id="chat-suggestion",
         )
         small: dict[str, Any] = {"size": "sm", "min_width": 60}
         with gr.Column(min_width=180, scale=0):
@@ -89,7 +81,6 @@ class ChatQuestion:
 
     def wire(self, language: gr.Radio, board: gr.HTML, settings: list[Any]) -> None:
         """Connect what asks with what it asks with."""
-        self.suggestion.input(lambda chosen: chosen, self.suggestion, self.question, **PRIVATE)
         self.stop.click(None, None, None, js=STOP_ALL, **PRIVATE)
         self.undo.click(told(self._undo, fills=False), [language, self.target], **PRIVATE)
         self.clear.click(told(self._clear), language, **PRIVATE)
@@ -116,17 +107,14 @@ class ChatQuestion:
             **CARRYING,
         )
 
-    def show(self, language: str, target: str | None) -> list[Any]:
-        """Whom one can ask now, and questions from the training data."""
+    def show(self, language: str, target: str | None) -> Any:
+        """Whom one can ask now."""
         columns = self._room.conversation().columns
         choices = [(text(language, "chat.target_all"), ALL)]
         choices += [(column_label(column, language), column.key) for column in columns]
         known = {key for _, key in choices}
         kept = target if target in known else ALL
-        return [
-            choices_now(choices, sent=target, kept=kept),
-            gr.update(choices=self._room.questions(), value=None),
-        ]
+        return choices_now(choices, sent=target, kept=kept)
 
     # What happens
 

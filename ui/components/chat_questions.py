@@ -30,7 +30,7 @@ from ui.i18n import Words
 from ui.wiring import PRIVATE
 
 PAGE = 5
-SOURCES = ("own", "trained", "validation", "unseen")
+SOURCES = ("trained", "validation", "unseen", "own")
 TITLE_CHARACTERS = 240
 
 _chance = random.SystemRandom()
@@ -58,7 +58,7 @@ class QuestionsPanel:
             self.source = words.make(
                 gr.Radio,
                 {"label": "chat.questions.from", "choices": _sources},
-                value="own",
+                value="trained",
                 scale=4,
                 elem_id="questions-from",
             )
@@ -67,7 +67,6 @@ class QuestionsPanel:
                 {"label": "chat.questions.dataset"},
                 choices=[],
                 value=None,
-                visible=False,
                 scale=2,
                 elem_id="questions-dataset",
             )
@@ -95,10 +94,11 @@ class QuestionsPanel:
             self.add = words.make(
                 gr.Button, {"value": "chat.questions.add"}, scale=1, elem_id="questions-add"
             )
+        self.inputs = [self.source, self.dataset, self.first]
         self.shown = [self.dataset, self.first, self.list]
 
     def wire(self, language: gr.Radio) -> None:
-        asked = [language, self.source, self.dataset, self.first]
+        asked = [language, *self.inputs]
         anew = told(self._begin)
         for event in (self.source.input, self.dataset.input):
             event(anew, asked, self.shown, **PRIVATE)

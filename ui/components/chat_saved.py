@@ -52,7 +52,14 @@ class ChatSaved:
                 apply_default_css=False,
                 elem_id="chat-saved-list",
             )
-        self.words.input(told(self._find), [language, self.words], self.list, **PRIVATE)
+        # Not "once", which would leave what was found for the first letter.
+        self.words.change(
+            told(self._find),
+            [language, self.words],
+            self.list,
+            trigger_mode="always_last",
+            **PRIVATE,
+        )
         on_press(
             self.list,
             self._press,

@@ -11,6 +11,7 @@ from ui.components.actions import action_button
 from ui.components.chat_answers import answer_parts, answer_stats
 from ui.components.chat_questions import origin_words, reference_parts
 from ui.components.marking import visible
+from ui.components.pieces import in_pieces
 from ui.components.speaking import says, share_said, state_said
 from ui.html import Safe, badge, count, duration, element, join
 
@@ -148,7 +149,7 @@ def _table_row(
 ) -> Safe:
     asked = [
         element("strong", f"{number + 1}"),
-        element("div", visible(question.text), cls="mt-field-value"),
+        element("div", in_pieces(visible(question.text)), cls="mt-field-value"),
         element("p", origin_words(question, language), cls="mt-quiet mt-small"),
     ]
     if question.reference:

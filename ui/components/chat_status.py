@@ -54,7 +54,7 @@ def _engine(engine: Engine, loader: Loader, language: str, *, several: bool) -> 
             data_state="ready", **_heard(engine, text(language, "chat.stages.ready"), language),
         )  # fmt: skip
     stage = text(language, f"chat.stages.{loading.state}", column=loading.column or "")
-    held, wanted = engine.memory(), fit(engine.model_path).needed
+    held, wanted = engine.memory(), fit(engine.model_path, engine.bits).needed
     words = text(
         language,
         "chat.loading",

@@ -47,7 +47,7 @@ class TallyPanel:
         """The tally of all that has been revealed."""
         votes = all_votes(self._workspace)
         columns = contestants(votes)
-        choices = [(f"{one.label} [{one.identity[:12]}]", one.identity) for one in columns]
+        choices = [(f"{one.label} [{one.identity[:17]}]", one.identity) for one in columns]
         standings = tally(votes, against)
         first = standings[0].column.identity if standings else None
         return [

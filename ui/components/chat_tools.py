@@ -36,7 +36,7 @@ class ChatTools:
     Args:
         question: The box of the conversation, into which a chosen question is put.
         reference: Where the reference answer of a chosen question is shown.
-        system: The box of the system prompt; None where there is none.
+        system, thinking: The settings that change a prompt.
     """
 
     def __init__(
@@ -48,7 +48,8 @@ class ChatTools:
         *,
         question: gr.Textbox,
         reference: gr.HTML,
-        system: gr.Textbox | None = None,
+        system: gr.Textbox,
+        thinking: gr.Radio,
     ) -> None:
         with gr.Tabs(
             selected=TOOLS[0], overflow_behavior="wrap", elem_id="chat-tools"
@@ -58,7 +59,7 @@ class ChatTools:
             with self._door(words, "difference"):
                 self.difference = DifferencePanel(words, bench)
             with self._door(words, "prompt"):
-                self.prompt = PromptPanel(words, bench, question, system)
+                self.prompt = PromptPanel(words, bench, question, system, thinking)
             with self._door(words, "many"):
                 self.many = ManyPanel(words, workspace, bench, asking)
             with self._door(words, "blind"):
@@ -70,7 +71,7 @@ class ChatTools:
         self._questions_door = questions_door
         self.seen = gr.State("")
         self.inputs = [
-            *(self.questions.source, self.questions.dataset, self.questions.first),
+            *self.questions.inputs,
             *(self.many.opened, *self.blind.inputs, self.tally.against),
         ]
         self.outputs = [

@@ -51,6 +51,7 @@ class ChatTab:
             question=self.question.question,
             reference=self.reference,
             system=self.settings[0],
+            thinking=self.settings[2],
         )
         self.saved = ChatSaved(room, words, language, choice=self.choice)
         self.seen = gr.State(())
@@ -61,17 +62,27 @@ class ChatTab:
             self.choice.columns,
             **CARRYING,
         )
-        self._asked = [self.question.target, self.question.suggestion]
-        self._moving = [self.choice.status, self.saved.list, *self._asked, self.seen]
+        questions = self.tools.questions
+        self._moving = [self.choice.status, self.saved.list, self.question.target, self.seen]
         sent = [self.question.target, self.saved.words, self.saved.deleting]
         self.pulse = Pulse(self._look, every=BEAT_SECONDS)
-        self.pulse.tick(self._tick, [language, self.seen, *sent], self._moving)
+        self.pulse.tick(
+            self._tick,
+            [language, self.seen, *sent, *questions.inputs],
+            [*self._moving, *questions.shown],
+        )
         self.tools.wire(language, self.pulse, self.settings, settings_of)
-        shown = [self.board, self.choice.columns, *self.elsewhere.shown, *self._moving]
+        shown = [
+            self.board,
+            self.choice.columns,
+            self.choice.bits,
+            *self.elsewhere.shown,
+            *self._moving,
+        ]
         self.refresh = Refresh(
             self._show,
             [*shown, *self.tools.outputs],
-            inputs=[self.choice.columns, *sent, *self.tools.inputs],
+            inputs=[self.choice.columns, self.choice.bits, *sent, *self.tools.inputs],
         )
 
     def _show(
@@ -79,6 +90,7 @@ class ChatTab:
         language: str,
         request: gr.Request,
         keys: list[str],
+        bits: str,
         target: str | None,
         words: str,
         deleting: str,
@@ -87,10 +99,11 @@ class ChatTab:
         return [
             board_value(language),
             self.choice.show(language, keys, sent=keys),
+            self.choice.show_bits(bits),
             *self.elsewhere.show(language),
             self.choice.show_status(language),
             self.saved.show(language, words, deleting),
-            *self.question.show(language, target),
+            self.question.show(language, target),
             self._stamps(),
             *self.tools.show(language, request, *tools),
         ]
@@ -102,7 +115,13 @@ class ChatTab:
         return Beat(f"{self._stamps()}|{self.tools.sign()}|{moment}")
 
     def _tick(
-        self, language: str, seen: Sequence[str], target: str | None, words: str, deleting: str
+        self,
+        language: str,
+        seen: Sequence[str],
+        target: str | None,
+        words: str,
+        deleting: str,
+        *questions: Any,
     ) -> list[Any]:
         """Look whether something has changed, and draw only that; loading moves all the time."""
         now = self._stamps()
@@ -112,8 +131,13 @@ class ChatTab:
         return [
             self.choice.show_status(language) if changed[0] or loading else gr.skip(),
             self.saved.show(language, words, deleting) if changed[1] else gr.skip(),
-            *(self.question.show(language, target) if changed[2] else [gr.skip()] * 2),
+            self.question.show(language, target) if changed[2] else gr.skip(),
             now if any(changed) else gr.skip(),
+            *(
+                self.tools.questions.show(language, *questions)
+                if changed[2]
+                else [gr.skip()] * len(self.tools.questions.shown)
+            ),
         ]
 
     def _stamps(self) -> tuple[str, str, str]:

@@ -1,9 +1,7 @@
 // Typesets formulas with the KaTeX that comes with Gradio, fetched when the first one is seen.
 //
-// Part of the board's script. Where KaTeX is not there, or can't read a formula, it stays as it was
+// Part of the script of whatever shows answers, with `settings`. Where KaTeX is not there, or can't read a formula, it stays as it was
 // written.
-
-let katexComes = null;
 
 function loadKatex() {
   const [script, style] = settings.katex;
@@ -22,8 +20,8 @@ function loadKatex() {
 async function typeset(place) {
   const formulas = [...place.querySelectorAll(".mt-formula:not([data-set])")];
   if (!formulas.length) return;
-  katexComes ??= loadKatex();
-  const katex = await katexComes;
+  window.medtuneKatex ??= loadKatex();
+  const katex = await window.medtuneKatex;
   if (!katex) return;
   for (const one of formulas) {
     if (one.dataset.set) continue;
