@@ -52,11 +52,11 @@ def launch(
     os.environ["FORWARDED_ALLOW_IPS"] = ""
     server = GatedApp()
     door = Door(accounts, site, login_page, port=port) if accounts is not None else None
-    found = known(page, served_files(server), tools=tools)
+    beside = _agents_line(page) if tools else _nobody
     server.surround = lambda inner: Gate(
-        _answering_agents(PulseLine(inner, page), page) if tools else PulseLine(inner, page),
+        beside(PulseLine(inner, page)),
         site=site,
-        known=found,
+        known=known(page, served_files(server), tools=tools),
         door=door,
     )
     _, address, _ = page.launch(
@@ -150,10 +150,15 @@ class Inscribed:
         await self._app(scope, receive, inscribe)
 
 
-def _answering_agents(inner: Application, page: gr.Blocks) -> Application:
+def _agents_line(page: gr.Blocks) -> Surround:
     from ui.outside.tools import ToolsLine  # here: it takes its time, and few need it
 
-    return ToolsLine(inner, offered(page))
+    return lambda inner: ToolsLine(inner, offered(page))
+
+
+def _nobody(inner: Application) -> Application:
+    """No agent is answered."""
+    return inner
 
 
 def known(page: gr.Blocks, files: Files, *, tools: bool = False) -> Known:
