@@ -86,8 +86,8 @@ class Finding:
         """
         if (stored := self._stored()) is not None:
             return stored
-        start = _beginning_of(self._path, self._stamp, TRIED_ROWS)
-        return self._complete(start, progress, told)
+        # Not kept under a name here, so that it can be let go of before the scan.
+        return self._complete(_beginning_of(self._path, self._stamp, TRIED_ROWS), progress, told)
 
     def beginning(self, rows: int) -> FoundRows:
         """As many rows as asked for, or as are in a few megabytes; all where they are known.

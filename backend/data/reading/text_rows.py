@@ -55,9 +55,9 @@ class TextRows:
 
     def rows(self, first: int, end: int) -> Iterator[Row]:
         """The rows from ``first`` to before ``end``, counted from 0."""
-        parse, readable = self._parse, self._readable
+        parse = self._parse
         for place, length, raw in self._raw(range(first, end)):
-            if length > values.ROW_LIMIT or place >= readable:
+            if raw is None:
                 yield Row(place + 1, None, self._why_not_read(place, length))
             else:
                 yield parse(place + 1, raw)
@@ -66,10 +66,10 @@ class TextRows:
         """The columns of rows that were read before, at ascending places; None for one that can't
         be read now."""
         parse = self._parse_value
-        return (parse(raw) for _, _, raw in self._raw(places))
+        return (None if raw is None else parse(raw) for _, _, raw in self._raw(places))
 
-    def _raw(self, places: Iterable[int]) -> Iterator[tuple[int, int, bytes]]:
-        """Ascending places with the lengths and bytes of their rows; no bytes of one that is not
+    def _raw(self, places: Iterable[int]) -> Iterator[tuple[int, int, bytes | None]]:
+        """Ascending places with the lengths and bytes of their rows; None of one that is not
         read. A block of rows is read at once, which takes half the time."""
         spans = self._index.spans
         block, offset, behind = b"", 0, 0
@@ -77,10 +77,10 @@ class TextRows:
             unbuffered = file.raw if isinstance(file, BufferedReader) else file
             for place in places:
                 start, end = spans[2 * place], spans[2 * place + 1]
+                if end - start > values.ROW_LIMIT or place >= self._readable:
+                    yield place, end - start, None
+                    continue
                 if end > behind:
-                    if end - start > values.ROW_LIMIT:
-                        yield place, end - start, b""
-                        continue
                     unbuffered.seek(start)
                     block, offset = unbuffered.read(max(_READ_BYTES, end - start)), start
                     behind = offset + len(block)
