@@ -92,7 +92,8 @@ class LogViewer:
         """The page as it is now: for a tick, a search, another run. Unchanged lines are skipped."""
         reader = self._reader(run_id)
         if reader is None:
-            return ["", no_run(language), None]
+            nothing = empty(language, "training.log.empty") if run_id else no_run(language)
+            return ["", nothing, None]
         reader.update()
         query = Query(str(words or "").strip()[:200], bool(flagged))
         place = log_pages.turn(reader, query, _place(seen, run_id), move)
