@@ -57,8 +57,8 @@ def make_adapter(
         module = name.removesuffix(".weight")
         if name.endswith(".weight") and module.rsplit(".", 1)[-1] in targets:
             out_features, in_features = shape
-            for side, shape in (("A", (rank, in_features)), ("B", (out_features, rank))):
-                matrix = random.standard_normal(shape).astype(np.float32) * np.float32(size)
+            for side, size_of in (("A", (rank, in_features)), ("B", (out_features, rank))):
+                matrix = random.standard_normal(size_of).astype(np.float32) * np.float32(size)
                 weights[f"base_model.model.{module}.lora_{side}.weight"] = matrix
     folder.mkdir(parents=True, exist_ok=True)
     save_file(weights, folder / "adapter_model.safetensors", metadata={"format": "pt"})

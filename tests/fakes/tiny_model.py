@@ -66,7 +66,7 @@ def _write_tokenizer(folder: Path, texts: list[str]) -> int:
             "chat_template": CHAT_TEMPLATE,
         },
     )
-    return tokenizer.get_vocab_size()
+    return int(tokenizer.get_vocab_size())
 
 
 def _write_config(folder: Path, vocabulary: int) -> None:
