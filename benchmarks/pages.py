@@ -10,12 +10,11 @@ import sys
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 
-from playwright.sync_api import Browser, Page, ViewportSize
+from playwright.sync_api import Browser, Page
 
 from benchmarks.servers import Candidate
 
 PATIENCE_MS = 120_000
-VIEWPORT: ViewportSize = {"width": 1440, "height": 900}
 
 MINIMAL = Candidate(
     "minimal Gradio app",
@@ -36,7 +35,7 @@ const painted = (done) => requestAnimationFrame(() => {
 @contextmanager
 def new_page(browser: Browser, script: str = "") -> Iterator[Page]:
     """A page of a browser that was never here, with ``script`` before any of the page's own."""
-    context = browser.new_context(viewport=VIEWPORT, locale="en-US")
+    context = browser.new_context(viewport={"width": 1440, "height": 900}, locale="en-US")
     page = context.new_page()
     page.set_default_timeout(PATIENCE_MS)
     if script:

@@ -47,6 +47,8 @@ STEPS, STEP_SECONDS = 1_000, 0.5
 MOST_GROWTH = 1.05
 MOST_TIMES = 1.1
 """A refresh of one among twenty, against that of one alone: more, and they hinder each other."""
+MOST_LOST = 0.01
+"""Questions without an answer, for each that had one."""
 SETTLE_MS = 8_000
 LOOK_SECONDS = 2.0
 UNIT = "ms"
@@ -199,10 +201,12 @@ class Crowd:
 
     Attributes:
         answers: How many they have got.
+        lost: Questions whose connection ended before they were answered.
     """
 
     def __init__(self, questions: Sequence[Question], number: int) -> None:
         self.answers = 0
+        self.lost = 0
         self._questions = questions
         self._number = number
         self._over = threading.Event()
@@ -213,9 +217,11 @@ class Crowd:
         self._thread.start()
 
     def end(self) -> None:
-        """Raises RuntimeError: the server refused one of them."""
+        """Raises RuntimeError: the server refused one of them, or left many without an answer."""
         self._over.set()
         self._thread.join()
+        if self.lost > MOST_LOST * self.answers:
+            raise RuntimeError(f"{self.lost} questions had no answer, {self.answers} had")
         if self._failed:
             raise RuntimeError("a client that watches failed") from self._failed[0]
 
@@ -239,10 +245,14 @@ class Crowd:
     async def _ask(self, client: httpx.AsyncClient, session: str, question: Question) -> None:
         body = json.loads(json.dumps({**question.body, "session_hash": session}))
         while not self._over.is_set():
-            answer = await client.post(question.address, json=body)
-            answer.raise_for_status()
-            self.answers += 1
-            follow(body, answer.json())
+            try:
+                answer = await client.post(question.address, json=body)
+                answer.raise_for_status()
+                self.answers += 1
+                follow(body, answer.json())
+            except httpx.TransportError:
+                # A connection that the server closes just then: a browser asks again by another.
+                self.lost += 1
             await asyncio.sleep(question.seconds)
 
 

@@ -8,21 +8,15 @@ from typing import Any
 
 from backend.data.look import Look, SeenRow, doubt_in
 from backend.data.meaning.mapping import ColumnMap, Role, Shape
-from backend.data.preparing import find_preparing, start_preparing
+from backend.data.preparing import find_preparing, offered_name, start_preparing
 from backend.data.recipe import settings_of
-from backend.data.registry import (
-    PreparedDataset,
-    find_prepared,
-    list_prepared,
-    prepared_folders,
-)
+from backend.data.registry import PreparedDataset, find_prepared, list_prepared
 from backend.data.study_values import Fate
 from backend.data.tasks import Task, TaskState
 from backend.errors import CallError, DataError
 from backend.problems import Problem
 from backend.services import Services
 from backend.text import text
-from ui.components.prepare_panel import free_name
 from ui.outside.endpoint import await_until
 
 MOST_ROWS = 50
@@ -123,7 +117,9 @@ class DatasetActions:
             )
             look = self._desk.look(source, columns=self._desk.counted(look, wanted))
         settings = settings_of(
-            name.strip() or self._free_name(source), percent=validation_share * 100, seed=seed
+            name.strip() or offered_name(self._workspace, source),
+            percent=validation_share * 100,
+            seed=seed,
         )
         recipe = look.recipe
         task = start_preparing(
@@ -175,9 +171,6 @@ class DatasetActions:
             return _progress(name, "running", step, task.done, task.total)
         problem = task.problem or Problem("data.errors.task_interrupted")
         return {**_progress(name, task.state.value), "problem": problem.sentence(language)}
-
-    def _free_name(self, source: str) -> str:
-        return free_name(source, {one.name for one in prepared_folders(self._workspace)})
 
 
 def _progress(
