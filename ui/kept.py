@@ -35,7 +35,8 @@ class Kept:
         self._answers: OrderedDict[Hashable, Answer] = OrderedDict()
 
     async def __call__(self, scope: dict[str, Any], receive: Any, send: Any) -> None:
-        key = None if _asks_for_part(scope) else self._about(scope)
+        asked = scope["type"] == "http" and not _asks_for_part(scope)
+        key = self._about(scope) if asked else None
         if key is None:
             await self._app(scope, receive, send)
             return

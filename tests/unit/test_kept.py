@@ -107,3 +107,15 @@ def test_memory_has_an_end(monkeypatch: pytest.MonkeyPatch) -> None:
     for name in ("a", "b", "a", "c", "a", "b"):
         asks(app, scope_of(f"/assets/{name}"))
     assert inner.asked == ["/assets/a", "/assets/b", "/assets/c", "/assets/b"]
+
+
+def test_the_beginning_and_end_of_the_server_pass_through() -> None:
+    """The tools of ``--mcp`` begin with the server, and answered 500 where it never told them so."""
+    heard: list[str] = []
+
+    async def inner(scope: dict[str, Any], receive: Any, send: Any) -> None:
+        heard.append(scope["type"])
+
+    for about in (of_page, of_script):
+        asyncio.run(Kept(inner, about=about)({"type": "lifespan"}, None, None))
+    assert heard == ["lifespan", "lifespan"]
