@@ -184,7 +184,7 @@ class Engine:
             EngineError: the engine does not answer, or refuses.
         """
         body = {"model": column, "messages": [dict(message) for message in messages]}
-        way = thinking_options(THINKS[thinking])
+        way = thinking_options(THINKS.get(thinking))
         answer: dict[str, Any] = self._call("POST", "prompt", {**body, **way})
         return answer
 

@@ -198,6 +198,8 @@ def checked_address(typed: str) -> str:
     try:
         parts = urlsplit(plain)
         whole = bool(parts.hostname) and parts.port != 0 and plain.isprintable()
+        # What the system's resolver does too, which says so by an error of no connection.
+        (parts.hostname or "").encode("idna")
     except ValueError:
         raise EngineError("chat.remote.errors.address_bad", address=typed[:200]) from None
     secret = bool(parts.username or parts.password or parts.query or parts.fragment)

@@ -38,7 +38,8 @@ def test_an_address_is_understood(typed: str, address: str) -> None:
 @pytest.mark.parametrize(
     "typed",
     ["", "  ", "ftp://x/v1", "http://", "http://x:99999", "http://a b/v1", "http://[1/v1",
-     "http://me:secret@x/v1", "http://x/v1?key=secret", "http://x\x00/v1"],
+     "http://me:secret@x/v1", "http://x/v1?key=secret", "http://x\x00/v1",
+     f"http://{'x' * 64}/v1", "http://x..y/v1"],
 )  # fmt: skip
 def test_what_is_no_address_is_refused_and_a_secret_in_it_not_repeated(typed: str) -> None:
     with pytest.raises(EngineError) as caught:
