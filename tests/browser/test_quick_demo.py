@@ -23,7 +23,7 @@ from tests.browser.steadiness import MOST, shift_of, watch_shifts
 from tests.fakes.server import Server, serving
 from tests.fakes.trainers import end_trainers
 
-pytestmark = [pytest.mark.browser, pytest.mark.timeout(900)]
+pytestmark = [pytest.mark.browser, pytest.mark.timeout(1200)]
 
 ASKED = 10
 PROMISED = 8
