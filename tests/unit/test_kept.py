@@ -110,7 +110,7 @@ def test_memory_has_an_end(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def test_the_beginning_and_end_of_the_server_pass_through() -> None:
-    """The tools of ``--mcp`` begin with the server, and answered 500 where it never told them so."""
+    """The tools of ``--mcp`` begin with the server; untold, they answered each call with 500."""
     heard: list[str] = []
 
     async def inner(scope: dict[str, Any], receive: Any, send: Any) -> None:

@@ -133,6 +133,19 @@ def every_kind(
 EVERY = Endpoint.of(every_kind)
 
 
+def test_a_browser_waits_for_nothing_that_has_no_place(page: gr.Blocks) -> None:
+    """The page was there, and a veil lay over it for ever: Gradio's script waited for components
+    of the endpoints, which the layout does not have."""
+    config = page.get_config_file()
+
+    def placed(node: Any) -> set[int]:
+        return {node["id"]}.union(*(placed(child) for child in node.get("children", [])))
+
+    nowhere = [one for one in config["components"] if one["id"] not in placed(config["layout"])]
+    assert nowhere
+    assert [one["id"] for one in nowhere if one["props"].get("visible") is not False] == []
+
+
 def test_a_docstring_is_the_documentation() -> None:
     assert EVERY.about == "Answer what came."
     assert EVERY.answers == "All of it."

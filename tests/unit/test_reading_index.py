@@ -36,7 +36,7 @@ def index_files(path: Path) -> list[Path]:
 def test_file_is_scanned_once(tmp_path: Path) -> None:
     path = write(tmp_path / "rows.json", json.dumps([a_row(1)]))
     opened(path)
-    with patch.object(finding, "scan", side_effect=AssertionError):
+    with patch.object(beginning, "scan", side_effect=AssertionError):
         assert opened(path).count == 1
         assert glanced(path).complete
 
@@ -85,7 +85,7 @@ def test_indexes_least_used_are_cleared(tmp_path: Path) -> None:
             path = write(tmp_path / f"{number}.json", json.dumps([a_row(number)]))
             opened(path)
     assert len(index_files(path)) == 3
-    with patch.object(finding, "scan", side_effect=AssertionError):
+    with patch.object(beginning, "scan", side_effect=AssertionError):
         assert opened(path).count == 1
 
 
@@ -94,9 +94,9 @@ def test_another_process_uses_it(tmp_path: Path) -> None:
     opened(path)
     program = (
         "import sys; from pathlib import Path; from unittest.mock import patch\n"
-        "from backend.data.reading import finding\n"
+        "from backend.data.reading import beginning\n"
         "from backend.data.reading.reader import RowReader\n"
-        "with patch.object(finding, 'scan', side_effect=AssertionError):\n"
+        "with patch.object(beginning, 'scan', side_effect=AssertionError):\n"
         "    print(RowReader.open(Path(sys.argv[1]), cache=Path(sys.argv[2])).count)\n"
     )
     arguments = [sys.executable, "-c", program, str(path), str(tmp_path / "cache")]
@@ -194,8 +194,8 @@ def test_a_file_that_grows_under_the_scan_has_no_hash(tmp_path: Path) -> None:
             file.write(b" ")
         return scanned(*found)
 
-    scanned = finding.scan
-    with patch.object(finding, "scan", grow):
+    scanned = beginning.scan
+    with patch.object(beginning, "scan", grow):
         assert "changed while it was being read" in refused(path)
     assert list((tmp_path / "cache" / "rows").glob("*.sha256")) == []
 

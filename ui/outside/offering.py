@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import inspect
 from collections.abc import Callable, Sequence
+from functools import partial
 from html import escape
 from typing import Any
 
@@ -73,8 +74,15 @@ def offer(page: gr.Blocks, offered: Sequence[Endpoint]) -> None:
             concurrency_limit=AT_ONCE,
             concurrency_id="waiting" if endpoint.waits else "calls",
         )
-    # Gradio lays out a component for each argument, which a browser would make a place for.
+    # Gradio makes a component for each argument, and a browser a place for it. What is nowhere in
+    # the page it would wait for, though, under a veil over all of it, unless it is not to be seen.
+    for block in page.children[shown:]:
+        block.get_config = partial(_unseen, block.get_config)  # type: ignore[method-assign]
     del page.children[shown:]
+
+
+def _unseen(config: Callable[..., dict[str, Any]], *given: Any, **named: Any) -> dict[str, Any]:
+    return {**config(*given, **named), "visible": False}
 
 
 def offered(page: gr.Blocks) -> list[Endpoint]:
