@@ -17,7 +17,7 @@ import pytest
 from playwright.sync_api import Locator, expect
 
 from tests.browser.conftest import Open
-from tests.browser.person import Person
+from tests.browser.person import PATIENCE, Person
 from tests.fakes.openai_server import DONE, Act, Scripted, Talk, chunk, status, streams
 from tests.fakes.openai_server import serving as scripted
 from tests.fakes.server import Server, serving
@@ -63,6 +63,7 @@ def test_a_conversation_from_its_first_key_to_its_end(
 ) -> None:
     opened = open_page(server.address)
     me = Person(opened.page)
+    me.page.set_default_timeout(PATIENCE)
     me.arrives()
     me.goes_to("chat")
     adds_columns(me, models)
