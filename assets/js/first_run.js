@@ -80,15 +80,18 @@ function follow(event) {
 document.addEventListener("click", recall);
 window.addEventListener("storage", follow);
 
+// The page's language, see page_title.js; none before the page has one.
+const spoken = () => document.documentElement.dataset.language ?? null;
+
 window.medtuneRiders ??= {};
 window.medtuneRiders["first-run"] = {
   begun: () => {
     asked = told;
-    return shown() && document.visibilityState === "visible" ? document.documentElement.lang : null;
+    return shown() && document.visibilityState === "visible" ? spoken() : null;
   },
   answered: (answer) => {
     // What was said since is newer than this.
-    if (answer && asked === told && answer.language === document.documentElement.lang) hear(answer);
+    if (answer && asked === told && answer.language === spoken()) hear(answer);
   },
 };
 

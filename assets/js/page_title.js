@@ -19,6 +19,8 @@ function show(now) {
   const { language, title = "MedTune", active = [], ended = {} } = now || {};
   const page = document.documentElement;
   if (language && page.lang !== language) page.lang = language;
+  // In the locale files' words, and unlike `lang`, which is the browser's at first, never what it is not yet.
+  if (language) page.dataset.language = language.split("-")[0];
   if (document.title !== title) document.title = title;
   for (const run of running) {
     if (active.includes(run)) continue;

@@ -18,8 +18,8 @@ let asking = false;
 let rode = false; // a rider went along with the last question
 
 const seen = () => settings.unseen || (document.visibilityState === "visible" && home.checkVisibility());
-// The page's language, see page_title.js.
-const spoken = () => document.documentElement.lang.split("-")[0];
+// The page's language, see page_title.js; none before the page has one.
+const spoken = () => document.documentElement.dataset.language ?? "";
 const place = (id) => document.querySelector(`#${CSS.escape(id)} .mt-live`);
 const versions = () => JSON.stringify((settings.live ?? []).map((id) => place(id)?.dataset.version));
 
