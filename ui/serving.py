@@ -20,6 +20,7 @@ from backend.text import ASSETS
 from ui.kept import Kept, of_page, of_script
 from ui.login_page import login_page
 from ui.outside.offering import offered
+from ui.patched import Patched
 from ui.pulse_line import PulseLine
 from ui.theme import stylesheets, theme
 
@@ -106,6 +107,7 @@ class GatedApp(App):
     def __init__(self) -> None:
         super().__init__(default_response_class=ORJSONResponse)
         # Within Gradio's own, and the one that is added last around the one before.
+        self.add_middleware(Patched)
         self.add_middleware(Kept, about=of_page)
         self.add_middleware(Inscribed)
 

@@ -1,0 +1,57 @@
+"""One function of Gradio's own script, mended as it is served.
+
+Where another version of Gradio has it no more, its script goes out as it is: the page is slower
+then, and right all the same. A test says so before anybody sees it.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from backend.access.gate import Application
+from backend.text import ASSETS
+
+SLOW = (
+    b"function Z(e,t){if(e.id===t)return e;if(e.children)for(let n of e.children)"
+    b"{let e=Z(n,t);if(e)return e}return null}"
+)
+"""Gradio 6.31's ``find_node_by_id`` (js/core/src/init.svelte.ts), as it is built."""
+
+SCRIPTS = "/assets/core-"
+
+
+class Patched:
+    """An ASGI application around the one that reads scripts, within what compresses them."""
+
+    def __init__(self, app: Application) -> None:
+        self._app = app
+        self._quick = (ASSETS / "js" / "find_component.js").read_bytes()
+
+    async def __call__(self, scope: dict[str, Any], receive: Any, send: Any) -> None:
+        if not (scope["type"] == "http" and _is_script(scope["path"])):
+            await self._app(scope, receive, send)
+            return
+        begun: dict[str, Any] = {}
+        pieces: list[bytes] = []
+
+        async def mend(message: dict[str, Any]) -> None:
+            if message["type"] == "http.response.start":
+                begun.update(message)
+                return
+            pieces.append(message.get("body", b""))
+            if message.get("more_body", False):
+                return
+            body = b"".join(pieces)
+            headers = begun["headers"]
+            if SLOW in body:
+                body = body.replace(SLOW, self._quick)
+                headers = [pair for pair in headers if pair[0].lower() != b"content-length"]
+                headers.append((b"content-length", str(len(body)).encode()))
+            await send({**begun, "headers": headers})
+            await send({**message, "body": body})
+
+        await self._app(scope, receive, mend)
+
+
+def _is_script(path: str) -> bool:
+    return path.startswith(SCRIPTS) and path.endswith(".js")
