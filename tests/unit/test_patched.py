@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 import asyncio
+import json
+import subprocess
 from pathlib import Path
 from typing import Any
 
 import gradio
 import pytest
+from playwright._impl._driver import compute_driver_executable
 
-from backend.services import Services
-from backend.workspace import Workspace
-from ui.dashboard import build_dashboard
+from backend.text import ASSETS
 from ui.patched import SLOW, Patched
 
 FRONTEND = Path(gradio.__file__).parent / "templates" / "frontend" / "assets"
@@ -43,9 +44,9 @@ def test_the_installed_gradio_has_what_is_mended_once() -> None:
     (script,) = with_it
     assert script.read_bytes().count(SLOW) == 1
     headers, body = served(f"/assets/{script.name}", script.read_bytes())
-    assert SLOW not in body and b"componentsByRoot" in body
+    assert SLOW not in body and b"waysByRoot" in body
     assert headers == {b"content-length": str(len(body)).encode()}
-    for name in (b"componentsByRoot", b"gather"):
+    for name in (b"waysByRoot", b"noteWays", b"searchAll"):
         assert name not in script.read_bytes(), "a name of ours is none of Gradio's"
 
 
@@ -61,11 +62,17 @@ def test_anything_else_goes_out_as_it_is(path: str, body: bytes) -> None:
     assert served(path, body) == ({b"content-length": str(len(body)).encode()}, body)
 
 
-def test_the_page_is_laid_out_once(workspace: Workspace) -> None:
-    """What is found is remembered: a part that is rendered later would leave the old one there."""
-    services = Services.of(workspace)
-    try:
-        page = build_dashboard(services, language="en")
-    finally:
-        services.close()
-    assert page.renderables == []
+def test_a_part_that_was_laid_out_anew_is_found_as_it_is_now() -> None:
+    """Gradio puts another object in a component's place when it is shown for the first time."""
+    script = (ASSETS / "js" / "find_component.js").read_text("utf-8")
+    tried = """
+      const page = { id: 0, children: [{ id: 1, children: [{ id: 2 }, { id: 3 }] }, { id: 4 }] };
+      const said = [Z(page, 3).id, Z(page, 9), Z(page, 0).id];
+      page.children[0] = { id: 1, children: [{ id: 3, shown: true }] };
+      said.push(Z(page, 3).shown, Z(page, 2), Z(page, 4).id);
+      page.children.push({ id: 9 });
+      console.log(JSON.stringify([...said, Z(page, 9).id]));
+    """
+    node, _ = compute_driver_executable()
+    told = subprocess.run([node, "-e", script + tried], capture_output=True, check=True, text=True)
+    assert json.loads(told.stdout) == [3, None, 0, True, None, 4, 9]
