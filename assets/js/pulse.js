@@ -53,8 +53,9 @@ async function ask() {
     }
   }
   // Gradio's stream of answers can close just when an event joins: what that one gives waits until another
-  // event opens the next stream.
-  if (answer.sign !== sign || answer.waiting) {
+  // event opens the next stream. Not a tick, which itself may be what waits: none would follow it.
+  if (answer.waiting) trigger("nudge");
+  if (answer.sign !== sign) {
     sign = answer.sign;
     trigger("tick");
   }

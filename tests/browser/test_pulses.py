@@ -68,7 +68,23 @@ def test_only_what_is_seen_asks_and_nothing_is_drawn_that_did_not_change(
         assert {asker(one) for one in seen} == {pulses["header"]}
         me.page.evaluate(HIDE, False)
         hears(me.page, pulses["training"])
+        opens_the_next_stream(me.page, pulses["training"])
         me.leaves()
+
+
+def opens_the_next_stream(page: Page, pulse: int) -> None:
+    """Where an answer is said to lie on the server, an event is made, whatever else waits."""
+
+    def waits(route: Route) -> None:
+        route.fulfill(json={**route.fetch().json(), "waiting": True})
+
+    def is_of_pulse(request: Request) -> bool:
+        return bool((request.post_data_json or {}).get("trigger_id") == pulse)
+
+    page.route("**/component_server/*", waits)
+    with page.expect_request(lambda one: "/queue/join" in one.url and is_of_pulse(one)):
+        pass
+    page.unroute("**/component_server/*")
 
 
 def said(key: str) -> str:

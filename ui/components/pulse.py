@@ -18,7 +18,7 @@ import gradio as gr
 from backend.errors import MedTuneError
 from backend.text import ASSETS, LANGUAGES
 from ui.errors import told
-from ui.wiring import PRIVATE
+from ui.wiring import CARRYING, PRIVATE
 
 BEAT = "beat"
 """The server function that a pulse's script asks."""
@@ -101,6 +101,7 @@ class Pulse:
             visible="hidden",
             server_functions=[beat],
         )
+        self._nudged = False
 
     def tick(
         self,
@@ -113,6 +114,13 @@ class Pulse:
         # While one is under way another change comes after it, and is not forgotten.
         settings = {**PRIVATE, "trigger_mode": "always_last", **options}
         self.component.tick(told(draw), inputs, outputs, **settings)
+        if not self._nudged:
+            self._nudged = True
+            self.component.nudge(_nudge, None, None, **CARRYING)
+
+
+def _nudge() -> None:
+    """Nothing: that it is an event opens the stream in which earlier answers wait."""
 
 
 def about(*asked: str | None) -> list[str | None]:
