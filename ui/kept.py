@@ -11,9 +11,9 @@ from collections.abc import Callable, Hashable, Mapping
 from typing import Any
 
 from backend.access.gate import Application
+from ui.answers import Answer, asked, say
 
 Scope = Mapping[str, Any]
-Answer = tuple[dict[str, Any], bytes]
 
 MOST_BYTES = 16_000_000
 """Kept at most; what nobody has asked for longest goes first."""
@@ -35,32 +35,19 @@ class Kept:
         self._answers: OrderedDict[Hashable, Answer] = OrderedDict()
 
     async def __call__(self, scope: dict[str, Any], receive: Any, send: Any) -> None:
-        asked = scope["type"] == "http" and not _asks_for_part(scope)
-        key = self._about(scope) if asked else None
+        whole = scope["type"] == "http" and not _asks_for_part(scope)
+        key = self._about(scope) if whole else None
         if key is None:
             await self._app(scope, receive, send)
             return
         if key not in self._answers:
-            answer = await self._asked(scope, receive)
+            answer = await asked(self._app, scope, receive)
             if not _for_everybody(answer[0]):
-                await _say(answer, send)
+                await say(answer, send)
                 return
             self._keep(key, answer)
         self._answers.move_to_end(key)
-        await _say(self._answers[key], send)
-
-    async def _asked(self, scope: dict[str, Any], receive: Any) -> Answer:
-        begun: dict[str, Any] = {}
-        pieces: list[bytes] = []
-
-        async def take(message: dict[str, Any]) -> None:
-            if message["type"] == "http.response.start":
-                begun.update(message)
-            elif message["type"] == "http.response.body":
-                pieces.append(message.get("body", b""))
-
-        await self._app(scope, receive, take)
-        return begun, b"".join(pieces)
+        await say(self._answers[key], send)
 
     def _keep(self, key: Hashable, answer: Answer) -> None:
         self._answers[key] = answer
@@ -97,11 +84,3 @@ def _for_everybody(begun: Mapping[str, Any]) -> bool:
 
 def _asks_for_part(scope: Scope) -> bool:
     return any(name.lower() in ASKS_FOR_PART for name, _ in scope["headers"])
-
-
-async def _say(answer: Answer, send: Any) -> None:
-    begun, body = answer
-    headers = [pair for pair in begun["headers"] if pair[0].lower() != b"content-length"]
-    length = (b"content-length", str(len(body)).encode())
-    await send({**begun, "headers": [*headers, length]})
-    await send({"type": "http.response.body", "body": body})

@@ -10,6 +10,7 @@ from typing import Any
 
 from backend.access.gate import Application
 from backend.text import ASSETS
+from ui.answers import asked, say
 
 SLOW = (
     b"function Z(e,t){if(e.id===t)return e;if(e.children)for(let n of e.children)"
@@ -31,26 +32,8 @@ class Patched:
         if not (scope["type"] == "http" and _is_script(scope["path"])):
             await self._app(scope, receive, send)
             return
-        begun: dict[str, Any] = {}
-        pieces: list[bytes] = []
-
-        async def mend(message: dict[str, Any]) -> None:
-            if message["type"] == "http.response.start":
-                begun.update(message)
-                return
-            pieces.append(message.get("body", b""))
-            if message.get("more_body", False):
-                return
-            body = b"".join(pieces)
-            headers = begun["headers"]
-            if SLOW in body:
-                body = body.replace(SLOW, self._quick)
-                headers = [pair for pair in headers if pair[0].lower() != b"content-length"]
-                headers.append((b"content-length", str(len(body)).encode()))
-            await send({**begun, "headers": headers})
-            await send({**message, "body": body})
-
-        await self._app(scope, receive, mend)
+        begun, body = await asked(self._app, scope, receive)
+        await say((begun, body.replace(SLOW, self._quick)), send)
 
 
 def _is_script(path: str) -> bool:

@@ -17,6 +17,7 @@ from backend.access.gate import NONCE, Application, Gate
 from backend.access.sessions import Accounts
 from backend.access.site import Site
 from backend.text import ASSETS
+from ui.answers import asked, say
 from ui.kept import Kept, of_page, of_script
 from ui.login_page import login_page
 from ui.outside.offering import offered
@@ -132,24 +133,9 @@ class Inscribed:
         if nonce is None:
             await self._app(scope, receive, send)
             return
-        begun: dict[str, Any] = {}
-        pieces: list[bytes] = []
-
-        async def inscribe(message: dict[str, Any]) -> None:
-            if message["type"] == "http.response.start":
-                begun.update(message)
-                return
-            pieces.append(message.get("body", b""))
-            if message.get("more_body", False):
-                return
-            body = b"".join(pieces).replace(MANIFEST, self._head)
-            body = body.replace(b"<script", f'<script nonce="{nonce}"'.encode())
-            headers = [pair for pair in begun["headers"] if pair[0] != b"content-length"]
-            length = str(len(body)).encode()
-            await send({**begun, "headers": [*headers, (b"content-length", length)]})
-            await send({**message, "body": body})
-
-        await self._app(scope, receive, inscribe)
+        begun, body = await asked(self._app, scope, receive)
+        body = body.replace(MANIFEST, self._head)
+        await say((begun, body.replace(b"<script", f'<script nonce="{nonce}"'.encode())), send)
 
 
 def _agents_line(page: gr.Blocks) -> Surround:
