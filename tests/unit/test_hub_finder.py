@@ -20,7 +20,7 @@ from ui.components import hub_finder
 from ui.components.hub_finder import HubFinder
 from ui.i18n import Words
 
-PARTS = ("plan", "about", "picks", "files", "agree", "start", "room")
+PARTS = ("plan", "listed", "about", "picks", "files", "agree", "start", "room")
 
 
 @pytest.fixture
@@ -88,10 +88,28 @@ def test_a_question_that_fails_leaves_no_list(
 
 def test_another_name_takes_the_list_away(page: gr.Blocks, finder: HubFinder) -> None:
     """Typed over, chosen anew, or at another hub: the list was that of the name of before."""
-    (forgetting,) = [one for one in page.fns.values() if one.fn == finder._forget]
-    named = {finder.hub, finder.kind, finder.catalogue, finder.address}
-    assert {target for target, _ in forgetting.targets} == {part._id for part in named}
-    assert finder._forget("en")[0] is None
+    forgetting = [one for one in page.fns.values() if one.fn == finder._forget_other]
+    targets = {target for one in forgetting for target in one.targets}
+    assert {
+        (finder.hub._id, "input"),
+        (finder.kind._id, "input"),
+        (finder.address._id, "change"),
+    } <= targets
+    listed = asked(finder, "org/one")["listed"]
+    for other in (
+        ("modelscope", "model", "org/two"),
+        ("modelscope", "dataset", "org/one"),
+        ("huggingface", "model", "org/one"),
+    ):
+        assert finder._forget_other("en", *other, listed)[0] is None
+
+
+def test_the_list_of_what_is_named_stays(finder: HubFinder) -> None:
+    """Pressed soon after a mark was set, the list came, and went again by the mark's own event,
+    which a slow machine dealt with last."""
+    listed = asked(finder, "org/one")["listed"]
+    kept = finder._forget_other("en", "modelscope", "model", "org/one", listed)
+    assert all(update == gr.skip() for update in kept)
 
 
 def test_a_download_comes_from_where_it_was_listed(

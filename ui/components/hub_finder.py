@@ -95,6 +95,7 @@ class HubFinder:
 
     def _lay_out_plan(self, words: Words) -> None:
         self.plan = gr.State(None)
+        self.listed = gr.State(None)
         self.about = slot("hub-plan", value=_nothing_listed(words.language))
         with gr.Row(visible=False, elem_classes="mt-picks") as self.picks:
             self.advised, self.all, self.none = (
@@ -142,20 +143,24 @@ class HubFinder:
             **PRIVATE,
         )
         # What is listed belongs to what is named: neither is there without the other. So a list is
-        # asked for when what was typed before has been dealt with, and not beside it.
+        # asked for when what was typed before has been dealt with, and not beside it; and another
+        # name may have been typed while the hub was thinking.
+        named = [language, self.hub, self.kind, self.address]
+        filled = [self.plan, self.listed, *self._plan_parts, self.room]
+        forget = (self._forget_other, [*named, self.listed], filled)
         gr.on([self.ask.click, self.address.submit], _begin, None, None, **_ORDERED).then(
             self._ask,
-            [language, self.hub, self.kind, self.address],
-            [self.plan, *self._plan_parts, self.room],
+            named,
+            filled,
             # A hub that keeps one window waiting keeps no other; nor does the reading of files.
             concurrency_limit=MOST_PAGES,
             **{**PRIVATE, "show_progress": "minimal", "show_progress_on": self.about},
-        )
+        ).then(*forget, **_ORDERED)
+        # Not the address's ``input``, which comes before the field has the key.
         gr.on(
-            [self.hub.input, self.kind.input, self.catalogue.input, self.address.input],
-            self._forget,
-            language,
-            [self.plan, *self._plan_parts, self.room],
+            [self.hub.input, self.kind.input, self.address.change],
+            *forget,
+            trigger_mode="always_last",
             **_ORDERED,
         )
         self.files.input(
@@ -172,7 +177,7 @@ class HubFinder:
         self.started = self.start.click(
             told(self._start),
             [language, self.plan, self.files, self.agree],
-            [self.plan, *self._plan_parts, self.room],
+            filled,
             **PRIVATE,
         )
 
@@ -211,14 +216,33 @@ class HubFinder:
             return self._forget(language)  # not the list of what was asked for before
         shown = self._plan_updates(language, plan, plan.advised)
         shown[_AGREE] = gr.update(visible=shown[_AGREE]["visible"], value=False)
-        return [plan, *shown, room_facts(plan, plan.advised, language)]
+        room = room_facts(plan, plan.advised, language)
+        return [plan, (hub, kind, address), *shown, room]
 
     def _plan(self, hub: HubName, kind: Kind, address: str) -> Plan:
         hosts = self._downloads.settings.hosts()
         return self._downloads.plan(parse_address(address or "", hub=hub, kind=kind, hosts=hosts))
 
+    def _forget_other(
+        self,
+        language: str,
+        hub: HubName,
+        kind: Kind,
+        address: str,
+        listed: tuple[HubName, Kind, str] | None,
+    ) -> list[Any]:
+        """Take a list away that is of another repository than the one that is named.
+
+        Gradio sends what follows one event one after another, so this may well come after the list
+        of that very repository.
+        """
+        forgotten = self._forget(language)
+        if listed is None or listed == (hub, kind, address):
+            return [gr.skip()] * len(forgotten)
+        return forgotten
+
     def _forget(self, language: str) -> list[Any]:
-        return [None, *self._plan_updates(language, None, ()), ""]
+        return [None, None, *self._plan_updates(language, None, ()), ""]
 
     def _start(
         self, language: str, plan: Plan | None, paths: Sequence[str], agree: bool
