@@ -17,7 +17,6 @@ from backend.text import LANGUAGES, text
 from ui.components.chat_question import LOOK_SECONDS, MOST_PAGES, stay
 from ui.components.chat_settings import settings_of
 from ui.components.choices import take_choices_as_sent
-from ui.components.data_canvas import ORDERED
 from ui.components.first_run import RIDER, FirstRun
 from ui.components.slot import slot
 from ui.components.ways import build_ways, way_to
@@ -31,6 +30,7 @@ from ui.tabs.data import DataTab
 from ui.tabs.download import DownloadTab
 from ui.tabs.hyperparameters import HyperparametersTab
 from ui.tabs.training import TrainingTab
+from ui.turns import take_turns
 from ui.wiring import CARRYING, PRIVATE, Refresh
 
 UPLOAD_SECONDS = 3600
@@ -87,6 +87,7 @@ def build_dashboard(services: Services, *, language: str, logs_in: bool = False)
         _wire_ways(rooms, header.language)
         _wire_first_steps(rooms, first, header.language)
         _tell_one_of_progress(page, header.language)
+        take_turns(page)
         offer(page, endpoints(services, rooms.chat.room))
     return page
 
@@ -181,9 +182,9 @@ def _wire_first_steps(rooms: Rooms, first: FirstRun, language: gr.Radio) -> None
 
     ways = build_ways()
     data = rooms.data.chosen
-    then_go(ways.sample(told(show), language, data, **ORDERED), "data")
-    then_go(first.on(Step.TAKE)(told(show), language, data, **ORDERED), "data")
-    then_go(first.on(Step.PREPARE)(told(prepare), language, data, **ORDERED), "data")
+    then_go(ways.sample(told(show), language, data, **PRIVATE), "data")
+    then_go(first.on(Step.TAKE)(told(show), language, data, **PRIVATE), "data")
+    then_go(first.on(Step.PREPARE)(told(prepare), language, data, **PRIVATE), "data")
     filled = first.on(Step.SETTINGS)(told(fill), language, form.taken, **PRIVATE)
     then_go(form.remember(filled), "hyperparameters")
     start = told(training.starting(steps.start))

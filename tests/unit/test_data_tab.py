@@ -24,7 +24,7 @@ from backend.problems import Problem
 from backend.services import Services
 from backend.workspace import Workspace
 from tests.fakes.ready_workspace import medical_row, medical_rows
-from ui.components.data_canvas import Asked
+from ui.components.data_canvas import Asked, View
 from ui.i18n import Words
 from ui.tabs.data import DataTab
 
@@ -32,9 +32,16 @@ ID = "rows.json"
 
 
 @pytest.fixture
-def tab(workspace: Workspace, monkeypatch: pytest.MonkeyPatch) -> Iterator[DataTab]:
+def page() -> gr.Blocks:
+    return gr.Blocks()
+
+
+@pytest.fixture
+def tab(
+    workspace: Workspace, page: gr.Blocks, monkeypatch: pytest.MonkeyPatch
+) -> Iterator[DataTab]:
     monkeypatch.setattr(tasks, "WORKER", (sys.executable, "-c", "import time; time.sleep(60)"))
-    with gr.Blocks():
+    with page:
         made = DataTab(Services.of(workspace), Words("en"), gr.Radio(["en", "zh"], value="en"))
     yield made
     for folder in (workspace.cache / "studies").glob("*"):
@@ -159,7 +166,7 @@ def test_the_rows_of_another_file_do_not_stay(
     tab._choose("en", ID)
     with pytest.raises(MedTuneError) as caught:
         tab._desk.look("broken.json")
-    *updates, first, words, name, cutoff = tab._choose("en", "broken.json")
+    *updates, first, words, _view, name, cutoff = tab._choose("en", "broken.json")
     drawn = shown(tab, updates)
     assert caught.value.sentence("en") in unescape(drawn[tab.top.facts])
     assert medical_row(0)["Question"] not in drawn[tab.rows.rows]
@@ -173,8 +180,43 @@ def test_the_cutoff_that_was_chosen_is_the_one_of_the_token_view(
     put(workspace, medical_rows(5))
     desk.change(ID, lambda draft: replace(draft, cutoff=512))
     assert tab._choose("en", ID)[-1] == 512
-    assert tab._refresh("en", ID, "all", 1, "", "", ())[-1] == 512
-    assert tab._refresh("en", None, "all", 1, "", "", ())[-1] == 2048
+    assert tab._refresh("en", ID, View(ID), "", ())[-1] == 512
+    assert tab._refresh("en", None, View(), "", ())[-1] == 2048
+
+
+# --- What moves by itself -----------------------------------------------------------------------
+
+
+def test_a_tick_shows_the_rows_that_the_page_was_turned_to(
+    workspace: Workspace, tab: DataTab, desk: Desk
+) -> None:
+    """A tick that was asked for while a page was being turned turned it back: what a browser sends
+    is of before an answer that is on its way to it."""
+    put(workspace, medical_rows(20))
+    studied(workspace, desk)
+    turned = View(ID, Asked(first=6))
+    drawn = shown(tab, tab._tick("en", turned, "", (), "rows", ()))
+    assert 'data-row="6"' in drawn[tab.rows.rows]
+    assert 'data-row="1"' not in drawn[tab.rows.rows]
+    assert drawn[tab.rows.last] == 10
+
+
+def test_a_tick_asks_a_browser_for_nothing_that_an_answer_changes(
+    page: gr.Blocks, tab: DataTab
+) -> None:
+    (tick,) = (
+        event for event in page.fns.values() if (tab.pulse.component._id, "tick") in event.targets
+    )
+    sent = {one._id for one in tick.inputs if not isinstance(one, gr.State)}
+    assert sent <= {tab.canvas.language._id, tab.preparation.name._id}
+
+
+def test_a_page_that_outlives_its_server_keeps_its_file(workspace: Workspace, tab: DataTab) -> None:
+    put(workspace, medical_rows(5))
+    choices, *drawn = tab._refresh("en", ID, View(), "", ())
+    assert "value" not in choices
+    assert 'data-row="1"' in shown(tab, drawn)[tab.rows.rows]
+    assert View(ID) in drawn
 
 
 # --- The evaluation file ------------------------------------------------------------------------

@@ -7,8 +7,8 @@ not depend on the size of the file.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
 from typing import Any
 
 import gradio as gr
@@ -37,10 +37,21 @@ class Asked:
     words: str = ""
 
     @classmethod
-    def of(cls, only: Any, first: Any, words: Any) -> Asked:
-        """From the components' values, which come from a browser."""
-        number = int(first) if isinstance(first, int | float) else 1
-        return cls(str(only or ALL), max(number, 1), str(words or "").strip())
+    def of(cls, only: Any, view: View, words: Any) -> Asked:
+        """From the values of ``Canvas.asked``, two of which come from a browser."""
+        return cls(str(only or ALL), view.asked.first, str(words or "").strip())
+
+
+@dataclass(frozen=True)
+class View:
+    """What a page was last given to show: a file's id, and which of its rows.
+
+    It is kept by the server, since what a page sends may be of before an answer that is on its way
+    to it: a tick that is asked for while rows are turned would turn them back.
+    """
+
+    source: str | None = None
+    asked: Asked = field(default_factory=Asked)
 
 
 Draw = Callable[[str, str | None, Asked], list[Any]]
@@ -49,16 +60,8 @@ Draw = Callable[[str, str | None, Asked], list[Any]]
 CHOOSE = "#data-source"
 """The way from an empty place to where a file is chosen, see ``ui.html.linked``."""
 
-ONE_AFTER_ANOTHER = "data-canvas"
-"""Gradio answers events side by side, and the answer to the first may come last: what it shows
-would be what was. Events of one canvas wait for each other."""
-
 Act = Callable[..., Asked | None]
 """Look at the file, what was asked, and more values → what is asked from now on; None as before."""
-
-
-ORDER: Mapping[str, Any] = {"concurrency_id": ONE_AFTER_ANOTHER, "concurrency_limit": 1}
-ORDERED: Mapping[str, Any] = {**PRIVATE, **ORDER}
 
 
 @dataclass(frozen=True)
@@ -67,7 +70,8 @@ class Canvas:
 
     Attributes:
         source: Component with the id of the file.
-        asked: Components of ``Asked``: filter, first row, words.
+        only, first, words: Components of ``Asked``.
+        view: The ``View``, which whatever draws brings up to date.
         shown: What ``draw`` fills.
         entered: Those of them that a person types, ticks or chooses.
     """
@@ -75,7 +79,10 @@ class Canvas:
     desk: Desk
     language: gr.Radio
     source: gr.Dropdown
-    asked: Sequence[Any]
+    only: gr.Dropdown
+    first: gr.Number
+    words: gr.Textbox
+    view: gr.State
     shown: Sequence[Any]
     entered: Sequence[Any]
     draw: Draw
@@ -83,11 +90,12 @@ class Canvas:
     @property
     def place(self) -> list[Any]:
         """What each callback begins with."""
-        return [self.language, self.source, *self.asked]
+        return [self.language, self.source, self.only, self.view, self.words]
 
     @property
-    def _drawn(self) -> list[Any]:
-        return [*self.shown, *self.asked[1:]]  # the filter is among what is shown
+    def drawn(self) -> list[Any]:
+        """What each callback fills; the filter is among what is shown."""
+        return [*self.shown, self.first, self.words, self.view]
 
     def changes(
         self,
@@ -131,8 +139,8 @@ class Canvas:
                 asked = act(self.desk.look(source), asked, *entered[3:]) or asked
             return self._redrawn(language, source, before, asked, refill=refill)
 
-        settings = {"trigger_mode": "always_last", **ORDERED, **options}
-        event(told(callback), [*self.place, *extra], self._drawn, **settings)
+        settings = {"trigger_mode": "always_last", **PRIVATE, **options}
+        event(told(callback), [*self.place, *extra], self.drawn, **settings)
 
     def presses(self, slot: gr.HTML, act: Act, extra: Sequence[Any] = ()) -> None:
         """Let the buttons of a slot do something with the file.
@@ -151,7 +159,7 @@ class Canvas:
                 asked = act(self.desk.look(source), asked, action, target, *entered[4:]) or asked
             return self._redrawn(language, source, before, asked)
 
-        on_press(slot, callback, [*self.place, *extra], self._drawn, **ORDER)
+        on_press(slot, callback, [*self.place, *extra], self.drawn)
 
     def look(self, source: str | None) -> Look:
         """The file that is chosen.
@@ -184,6 +192,7 @@ class Canvas:
             *(drawn if refill else self.left_alone(drawn)),
             asked.first if asked.first != before.first else gr.skip(),
             asked.words if asked.words != before.words else gr.skip(),
+            View(source, asked),
         ]
 
 

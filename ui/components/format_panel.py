@@ -13,13 +13,14 @@ from backend.data.look import Look, doubt_in, known_numbering
 from backend.data.meaning.mapping import OPTIONAL, REQUIRED, TEMPLATED, ColumnMap, Role, Shape
 from backend.data.meaning.templates import DEFAULT_ANSWER, DEFAULT_PROMPT
 from backend.text import text
-from ui.components.data_canvas import CHOOSE, ORDERED, Asked, Canvas
+from ui.components.data_canvas import CHOOSE, Asked, Canvas
 from ui.components.data_facts import Fit, evidence
 from ui.components.rows_panel import RowsPanel
 from ui.components.slot import slot
 from ui.errors import told
 from ui.html import Safe, count, element, empty, join
 from ui.i18n import Words
+from ui.wiring import PRIVATE
 
 
 class FormatPanel:
@@ -146,7 +147,7 @@ class FormatPanel:
                 [*canvas.place, self.prompt, self.answer],
                 [self.evidence, *rows.shown],
                 trigger_mode="always_last",
-                **ORDERED,
+                **PRIVATE,
             )
 
     def _understand(self, look: Look, _asked: Asked, *entered: Any) -> None:

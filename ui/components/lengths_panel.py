@@ -15,7 +15,7 @@ from backend.data.tokens.lengths import Lengths
 from backend.problems import Problem
 from backend.text import text
 from ui.components.actions import action_button, action_slot
-from ui.components.data_canvas import ORDER, Asked, Canvas
+from ui.components.data_canvas import Asked, Canvas
 from ui.components.length_chart import (
     build_length_chart,
     cutoff_of,
@@ -66,7 +66,7 @@ class LengthsPanel:
             drawn = canvas.left_alone(canvas.draw(language, source, Asked.of(*asked)))
             return [*drawn, tokens or gr.skip()]
 
-        self.chart.on_cutoff(moved, canvas.place, [*canvas.shown, cutoff], **ORDER)
+        self.chart.on_cutoff(moved, canvas.place, [*canvas.shown, cutoff])
 
     def _measure(self, look: Look, _asked: Asked) -> None:
         self._desk.measure(look)

@@ -21,8 +21,6 @@ from ui.html import Safe, count, element, empty, join, safe
 from ui.i18n import Words
 from ui.wiring import PRIVATE
 
-_ORDER: dict[str, Any] = {**PRIVATE, "concurrency_id": "log-viewer", "concurrency_limit": 4}
-
 
 class LogViewer:
     """The viewer's components.
@@ -74,14 +72,14 @@ class LogViewer:
         """Let the buttons turn pages; ``run`` holds the id of the run that is shown."""
         inputs = [language, run, *self.asked]
         for event in (self.words.submit, self.flagged.input):
-            event(told(self.show), inputs, self.shown, trigger_mode="always_last", **_ORDER)
+            event(told(self.show), inputs, self.shown, trigger_mode="always_last", **PRIVATE)
         moves: dict[gr.Button, Move] = {
             self.older: "older",
             self.newer: "newer",
             self.end: "end",
         }
         for button, move in moves.items():
-            button.click(told(self._mover(move)), inputs, self.shown, **_ORDER)
+            button.click(told(self._mover(move)), inputs, self.shown, **PRIVATE)
         searched = [*self.shown, self.words, self.flagged]
         on_press(self.lines, self._jump, inputs, searched)
 

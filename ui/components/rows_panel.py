@@ -29,7 +29,6 @@ class RowsPanel:
 
     Attributes:
         shown: What ``show`` fills.
-        asked: What ``Asked.of`` takes.
     """
 
     def __init__(self, words: Words, desk: Desk) -> None:
@@ -66,7 +65,6 @@ class RowsPanel:
         self.said = slot("rows-said")
         self.rows = action_slot("rows")
         self.last = gr.State(0)
-        self.asked = [self.only, self.first, self.words]
         self.shown = [self.said, self.rows, self.last, self.only]
 
     def _button(self, words: Words, name: str) -> gr.Button:
@@ -81,25 +79,33 @@ class RowsPanel:
     def show(self, language: str, look: Look | None, asked: Asked) -> list[Any]:
         """The rows that were asked for, what was asked, and the number of the last one seen."""
         if look is None:
-            return ["", empty(language, "data.rows.empty", CHOOSE), 0, _only(language, None, asked)]
+            filters = gr.update(choices=_filters(language), value=ALL)
+            return ["", empty(language, "data.rows.empty", CHOOSE), 0, filters]
+        choices = filter_choices(language, look)
+        # A study under other columns may not have this kind of fault any more.
+        if all(value != asked.only for _, value in choices):
+            asked = replace(asked, only=ALL)
         numbers, last, said = self._found(language, look, asked)
         seen = self._desk.rows(look, numbers)
         return [
             element("p", said, cls="mt-quiet", role="status") if said else "",
             rows_view([_shown(row) for row in seen], language, words=asked.words),
             last,
-            _only(language, look, asked),
+            gr.update(choices=choices, value=asked.only),
         ]
 
     def wire(self, canvas: Canvas) -> None:
         """Let the panel's buttons turn pages and take rows out or back."""
-        for event in (self.first.submit, self.words.submit):
-            canvas.acts(event, lambda _look, asked: asked)
+        canvas.acts(self.first.submit, self._turn_to, [self.first])
+        canvas.acts(self.words.submit, lambda _look, asked: asked)
         canvas.acts(self.only.input, lambda _look, asked: replace(asked, first=1))
         canvas.acts(self.back.click, self._turn_back, trigger_mode="multiple")
         canvas.acts(self.chance.click, self._by_chance, trigger_mode="multiple")
         canvas.acts(self.forth.click, self._turn_forth, [self.last], trigger_mode="multiple")
         canvas.presses(self.rows, self._act)
+
+    def _turn_to(self, _look: Look, asked: Asked, first: Any) -> Asked:
+        return replace(asked, first=max(int(first), 1)) if first is not None else asked
 
     def _turn_back(self, look: Look, asked: Asked) -> Asked:
         if asked.words:  # a search goes forth only
@@ -162,14 +168,6 @@ def row_action(desk: Desk, look: Look, asked: Asked, action: str, target: str) -
     if action == "jump":
         return Asked(first=row)
     return asked
-
-
-def _only(language: str, look: Look | None, asked: Asked) -> dict[str, Any]:
-    """The filters that make sense now, and which of them is chosen."""
-    choices = filter_choices(language, look)
-    # A study under other columns may not have this kind of fault any more.
-    there = any(value == asked.only for _, value in choices)
-    return gr.update(choices=choices, value=asked.only if there else ALL)
 
 
 def filter_choices(language: str, look: Look | None) -> list[tuple[str, str]]:

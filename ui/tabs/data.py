@@ -3,6 +3,7 @@ prepare it."""
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import gradio as gr
@@ -15,7 +16,7 @@ from backend.library.datasets import list_raw_datasets
 from backend.services import Services
 from ui.components.checks_panel import ChecksPanel
 from ui.components.choices import UNSENT, choices_now
-from ui.components.data_canvas import ORDER, ORDERED, Asked, Canvas
+from ui.components.data_canvas import Asked, Canvas, View
 from ui.components.data_source import SourcePanel
 from ui.components.format_panel import FormatPanel
 from ui.components.lengths_panel import LengthsPanel
@@ -27,7 +28,7 @@ from ui.components.tokens_panel import TokensPanel
 from ui.errors import told
 from ui.html import element
 from ui.i18n import Words
-from ui.wiring import Refresh
+from ui.wiring import PRIVATE, Refresh
 
 
 class DataTab:
@@ -48,7 +49,10 @@ class DataTab:
             desk=self._desk,
             language=language,
             source=self.top.source,
-            asked=self.rows.asked,
+            only=self.rows.only,
+            first=self.rows.first,
+            words=self.rows.words,
+            view=gr.State(View()),
             shown=[
                 *self.top.shown,
                 *self.checks.shown,
@@ -70,9 +74,14 @@ class DataTab:
         self._wire()
         self.refresh = Refresh(
             self._refresh,
-            [self.top.source, *self.canvas.shown, *self.shelf.shown, self.tokens.cutoff],
-            inputs=[*self.canvas.place[1:], *self.shelf.state],
-            options=ORDER,
+            [
+                self.top.source,
+                *self.canvas.shown,
+                self.canvas.view,
+                *self.shelf.shown,
+                self.tokens.cutoff,
+            ],
+            inputs=[self.top.source, self.canvas.view, *self.shelf.state],
         )
 
     def _lay_out(self, words: Words, language: gr.Radio) -> None:
@@ -112,27 +121,31 @@ class DataTab:
         self.rows.wire(canvas)
         self.tokens.wire(canvas, self.rows.rows, self.views)
         self.preparation.wire(canvas)
-        follows = [*canvas.shown, *canvas.asked[1:], self.preparation.name, self.tokens.cutoff]
+        follows = [*canvas.drawn, self.preparation.name, self.tokens.cutoff]
         self.chosen = [canvas.source, *follows]
         canvas.source.input(
             told(self._choose),
             [canvas.language, canvas.source],
             follows,
             trigger_mode="always_last",
-            **ORDERED,
+            **PRIVATE,
         )
         self.pulse.tick(
             self._tick,
-            [*canvas.place, *self.shelf.state, self.preparation.name, self.seen],
+            [
+                canvas.language,
+                canvas.view,
+                *self.shelf.state,
+                self.preparation.name,
+                self.seen,
+            ],
             [*canvas.shown, *self.shelf.shown, self.preparation.name, self.seen],
-            **ORDER,
         )
 
     # What happens
 
     def choose(self, language: str, source: str) -> list[Any]:
-        """Choose a file for the person; for events that wait their turn with the canvas's
-        (``data_canvas.ORDERED``)."""
+        """Choose a file for the person; for events of other places."""
         choices = choices_now(self._sources(), sent=UNSENT, kept=source)
         return [choices, *self._choose(language, source)]
 
@@ -147,7 +160,9 @@ class DataTab:
         except MedTuneError as error:
             # What stands there is of the file before: it must not stay under this one's name.
             shown = self._refused(language, error)
-        return [*shown, asked.first, asked.words, name, self.tokens.cutoff_for(source)]
+        view = View(source, asked)
+        cutoff = self.tokens.cutoff_for(source)
+        return [*shown, asked.first, asked.words, view, name, cutoff]
 
     def _refused(self, language: str, error: MedTuneError) -> list[Any]:
         """Why the chosen file can't be shown, in its place; and nothing of any other."""
@@ -177,23 +192,24 @@ class DataTab:
     def _refresh(
         self,
         language: str,
-        source: str | None,
-        only: Any,
-        first: Any,
-        words: Any,
+        sent: str | None,
+        view: View,
         question: str,
         comparing: tuple[str, ...],
     ) -> list[Any]:
         """Choices and all the rest again: a new file may have come, or a new language."""
         sources = self._sources()
-        chosen = source if source in sources else None
+        # A page that outlives its server sends what it shows to one that knows of nothing yet.
+        known = view.source or sent
+        chosen = known if known in sources else None
         try:
-            shown = self._draw(language, chosen, Asked.of(only, first, words))
+            shown = self._draw(language, chosen, view.asked)
         except MedTuneError as error:
             shown = self._refused(language, error)
         shelf = self.shelf.show(language, question, comparing)
         cutoff = self.tokens.cutoff_for(chosen)
-        return [choices_now(sources, sent=source, kept=chosen), *shown, *shelf, cutoff]
+        choices = choices_now(sources, sent=sent, kept=chosen)
+        return [choices, *shown, replace(view, source=chosen), *shelf, cutoff]
 
     def _glance(self, language: str, source: str | None) -> Beat:
         """Whether a tick would do something."""
@@ -204,10 +220,7 @@ class DataTab:
     def _tick(
         self,
         language: str,
-        source: str | None,
-        only: Any,
-        first: Any,
-        words: Any,
+        view: View,
         question: str,
         comparing: tuple[str, ...],
         name: str,
@@ -215,7 +228,7 @@ class DataTab:
     ) -> list[Any]:
         """What moves by itself: a study, a measurement, a preparation."""
         try:
-            look = self._desk.look(source) if source else None
+            look = self._desk.look(view.source) if view.source else None
             if look is not None and look.task is None and self._desk.settled(look):
                 look = self._desk.begin(look)
         except MedTuneError:  # the file is gone; what the person does next says so, once
@@ -227,8 +240,8 @@ class DataTab:
         ended = bool(seen) and seen[-1] != now[-1]
         shelf = self.shelf.show(language, question, comparing) if ended else [gr.skip()]
         used = ended and task is not None and name == name_of(task)
-        fresh = self.preparation.offer(source, used=used) if ended else gr.skip()
-        drawn = self.canvas.left_alone(self._drawn(language, look, Asked.of(only, first, words)))
+        fresh = self.preparation.offer(view.source, used=used) if ended else gr.skip()
+        drawn = self.canvas.left_alone(self._drawn(language, look, view.asked))
         return [*drawn, *shelf, fresh, now]
 
     def _signs(self, language: str, look: Look | None, task: Task | None) -> tuple[Any, ...]:
