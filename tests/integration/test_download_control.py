@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import time
+from dataclasses import replace
 
 import pytest
 
 from backend.errors import DownloadError
 from backend.hub import jobs
 from backend.hub.jobs import JobState
+from backend.services import Services
 from tests.fakes.hub_jobs import (
     BOTH_HUBS,
     MIDDLE,
@@ -171,3 +173,23 @@ def test_a_kill_while_files_are_delivered_ends_in_a_whole_folder(desk: Desk) -> 
     assert files_in(desk.target()) == {**files, "big.safetensors": noise(SIZE)}
     assert len(desk.hub.asked(MODEL, "a.safetensors")) == 1
     assert len(desk.manifest()["files"]) == 4
+
+
+def test_a_program_fetches_stops_and_goes_on(desk: Desk) -> None:
+    """The endpoints for programs, with a real download behind them."""
+    from ui.outside.library import LibraryActions  # brings gradio, which takes seconds
+
+    job, hold = held(desk)
+    programs = LibraryActions(replace(Services.of(desk.workspace), downloads=desk.downloads))
+    desk.until(job, lambda one: one.received > MIDDLE - UNWRITTEN)
+    programs.stop_download("en", job.id)
+    paused = programs.follow_download("en", job.id, wait_seconds=30)
+    assert paused["state"] == "paused"
+    assert 0 < paused["received_bytes"] < paused["total_bytes"]
+    go_on(desk, hold)
+    again = programs.download("en", MODEL, hub=desk.name)
+    done = programs.follow_download("en", again["download"], wait_seconds=60)
+    assert (done["state"], done["problem"]) == ("done", None)
+    assert done["received_bytes"] == done["total_bytes"]
+    assert files_in(desk.target())[WEIGHTS] == noise(SIZE)
+    assert desk.hub.bytes_sent(MODEL, WEIGHTS) <= SIZE + UNWRITTEN
