@@ -19,6 +19,15 @@ PREPARING = 150_000
 """The same for a dataset: LLaMA-Factory loads it before it counts, which takes its imports."""
 
 
+HEARING = """() => {
+  const region = document.querySelector("#spoken [role=status]");
+  window.heard = [];
+  new MutationObserver((all) => all.forEach((one) => one.addedNodes.forEach(
+    (node) => window.heard.push(node.textContent)))).observe(region, { childList: true });
+}"""
+"""Notes what a screen reader is told from now on."""
+
+
 @dataclass(frozen=True)
 class Person:
     """Clicks, types and reads on one page."""
@@ -75,6 +84,15 @@ class Person:
         folds = self.page.locator(".label-wrap:visible:not(.open)")
         while folds.count():
             folds.first.click()
+
+    def listens(self) -> None:
+        """Note from now on what a screen reader says of what goes on."""
+        self.page.evaluate(HEARING)
+
+    def hears(self) -> list[str]:
+        """What it has said since ``listens``."""
+        said: list[str] = self.page.evaluate("() => window.heard")
+        return said
 
     def losses_on_the_chart(self) -> list[float]:
         """What Plotly has drawn as training loss."""

@@ -151,14 +151,6 @@ def test_the_keyboard_scrolls_code(in_theme: Person) -> None:
     wait_until(lambda: code.evaluate("node => node.scrollTop > 0"), "the configuration scrolls")
 
 
-HEARD = """() => {
-  const region = document.querySelector("#spoken [role=status]");
-  window.heard = [];
-  new MutationObserver((all) => all.forEach((one) => one.addedNodes.forEach(
-    (node) => window.heard.push(node.textContent)))).observe(region, { childList: true });
-}"""
-
-
 def test_a_run_is_heard_a_few_times_and_not_at_each_step(
     open_page: Open, server: Server, workspace: Workspace
 ) -> None:
@@ -171,7 +163,7 @@ def test_a_run_is_heard_a_few_times_and_not_at_each_step(
         me.goes_to("training")
         status = me.sees("run-status").locator(".mt-run")
         expect(status).to_have_attribute("data-step", "3")
-        me.page.evaluate(HEARD)
+        me.listens()
         for step in (12, 13, 17, 26):
             run.reaches(step)
             expect(status).to_have_attribute("data-step", str(step))
@@ -180,10 +172,9 @@ def test_a_run_is_heard_a_few_times_and_not_at_each_step(
         expect(status.get_by_role("progressbar")).to_have_attribute("value", "26")
         run.finishes()
         expect(status).to_have_attribute("data-state", "finished")
-        heard = "() => window.heard"
         ended = f"{LIVING}: Finished"
-        wait_until(lambda: ended in me.page.evaluate(heard), "its end is heard")
-        said = [line for line in me.page.evaluate(heard) if line.startswith(LIVING)]
+        wait_until(lambda: ended in me.hears(), "its end is heard")
+        said = [line for line in me.hears() if line.startswith(LIVING)]
         assert said == [f"{LIVING}: 10 %", f"{LIVING}: 20 %", ended]
         regions = me.page.locator("#run-status [role=status], #activity [role=status]")
         assert regions.count() == 0, "what changes with each step is no live region"

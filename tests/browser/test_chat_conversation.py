@@ -16,7 +16,7 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import Locator, expect
 
-from tests.browser.conftest import Open
+from tests.browser.conftest import Open, wait_until
 from tests.browser.person import PATIENCE, Person
 from tests.fakes.openai_server import DONE, Act, Scripted, Talk, chunk, status, streams
 from tests.fakes.openai_server import serving as scripted
@@ -113,7 +113,11 @@ def asks(me: Person, question: str, turns: int) -> None:
 
 
 def asks_and_is_not_attacked(me: Person) -> None:
+    me.listens()
     asks(me, f"Tired? {HOSTILE}", 1)
+    ended = re.compile("(alpha|beta).*: the answer has ended")
+    wait_until(lambda: len(list(filter(ended.match, me.hears()))) == 2, "both ends are heard")
+    assert not any("Tired" in said for said in me.hears()), "an answer is not read out as it comes"
     for place in (me.page.locator(".mt-question").first, me.page.locator(".mt-answer").first):
         expect(place).to_contain_text("onerror='window.ran = 1'")
     expect(me.page.locator(".mt-answer strong")).to_have_text(["bold", "bold"])

@@ -15,7 +15,7 @@ from playwright.sync_api import expect
 
 from backend.hub import jobs
 from backend.workspace import Workspace
-from tests.browser.conftest import Open
+from tests.browser.conftest import Open, wait_until
 from tests.browser.downloading import Downloader, dashboard, end_downloads
 from tests.browser.person import PATIENCE, Person
 from tests.conftest import ROOT
@@ -75,6 +75,7 @@ def test_two_downloads_one_paused_and_killed_end_whole_and_are_offered(
     me.arrives()
     downloader = Downloader(me)
     held = hub.hold(MODEL, "model.safetensors", at=3_000_000)
+    me.listens()
 
     # From the catalogue, with what it says before anything is asked.
     me.chooses("hub-catalogue", re.compile("Distill-Qwen-1.5B"))
@@ -114,6 +115,8 @@ def test_two_downloads_one_paused_and_killed_end_whole_and_are_offered(
     downloader.does("retry", MODEL)
     downloader.sees(MODEL, "done")
     expect(downloader.job(MODEL)).to_contain_text("Verified: SHA-256 as the hub states it")
+    wait_until(lambda: f"{MODEL}: done" in me.hears(), "its end is heard")
+    assert f"{MODEL}: interrupted" in me.hears()
 
     # Both are there without a reload, also where they are used.
     expect(me.sees("models")).to_contain_text(MODEL, timeout=PATIENCE)
