@@ -10,6 +10,7 @@ const board = element.querySelector(".mt-board");
 const BUSY_MS = 90;
 const QUIET_MS = 700;
 const LONGEST_WAIT_MS = 10000;
+const BOARD_KEPT = "medtune.board"; // "bare" where it had no columns the last time
 
 const columns = new Map(); // key → { box, head, talk, foot, turns, told, live, follows }
 let stamp = null;
@@ -96,7 +97,12 @@ function draw(answer) {
   }
   if (shown.length) board.querySelector(":scope > .mt-empty")?.remove();
   else board.innerHTML = answer.empty;
+  board.classList.toggle("mt-bare", !shown.length);
+  localStorage.setItem(BOARD_KEPT, shown.length ? "" : "bare");
 }
+
+// No room is kept for columns where there were none the last time; else the question would jump.
+board.classList.toggle("mt-bare", localStorage.getItem(BOARD_KEPT) === "bare");
 
 // That an answer comes and that it is there: the rest is read when it is wanted, see speak.js.
 function hear(column, what) {
