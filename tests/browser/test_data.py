@@ -5,12 +5,12 @@ from __future__ import annotations
 import csv
 import json
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
-from playwright.sync_api import Locator, expect
+from playwright.sync_api import APIResponse, Locator, Route, expect
 
 from backend.data.tasks import read_task
 from backend.processes import ProcessId, end_group
@@ -24,6 +24,7 @@ from tests.fakes.trainers import end_trainers
 pytestmark = pytest.mark.browser
 
 TRAINING = 240_000
+JOIN = "**/queue/join*"
 
 
 @pytest.fixture(scope="module")
@@ -199,6 +200,42 @@ def test_tokens_lengths_and_a_cutoff_that_is_dragged(me: Person, workspace: Work
     assert reasons == {"over_cutoff"}
     me.sees("lengths-drop").locator("input").uncheck()
     expect(me.sees("data-summary")).to_contain_text("All 64 rows", timeout=PATIENCE)
+
+
+def test_an_answer_that_overtakes_another_does_not_undo_it(me: Person) -> None:
+    """The reply that says which event an answer is of may come after the answer: the page of before
+    was drawn last."""
+    opens(me, "medical_en")
+    first = me.sees("rows").locator("article").first
+    expect(first).to_have_attribute("data-row", "1")
+    replies: list[tuple[Route, APIResponse]] = []
+
+    def hold_the_first(route: Route) -> None:
+        reply = route.fetch()
+        replies.append((route, reply))
+        if len(replies) > 1:
+            route.fulfill(response=reply)
+
+    me.page.route(JOIN, hold_the_first)
+    me.presses("rows-forth")
+    wait_until_played(me, lambda: len(replies) == 1)
+    me.presses("rows-forth")
+    wait_until_played(me, lambda: len(replies) == 2)
+    me.page.wait_for_timeout(1000)
+    replies[0][0].fulfill(response=replies[0][1])
+    expect(first).to_have_attribute("data-row", "11")
+    me.page.wait_for_timeout(500)
+    expect(first).to_have_attribute("data-row", "11")
+    expect(me.page.locator("#rows-first input").first).to_have_value("11")
+
+
+def wait_until_played(me: Person, true: Callable[[], bool]) -> None:
+    """Poll while the page goes on; Playwright hears of requests only then."""
+    for _ in range(PATIENCE // 50):
+        if true():
+            return
+        me.page.wait_for_timeout(50)
+    raise AssertionError("no event has joined")
 
 
 def test_rows_are_searched_filtered_and_found_by_chance(me: Person) -> None:

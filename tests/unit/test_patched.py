@@ -76,3 +76,30 @@ def test_a_part_that_was_laid_out_anew_is_found_as_it_is_now() -> None:
     node, _ = compute_driver_executable()
     told = subprocess.run([node, "-e", script + tried], capture_output=True, check=True, text=True)
     assert json.loads(told.stdout) == [3, None, 0, True, None, 4, 9]
+
+
+def test_answers_wait_for_the_event_that_came_before_theirs() -> None:
+    script = (ASSETS / "js" / "gradio" / "answers_in_order.js").read_text("utf-8")
+    tried = """
+      const client = { opened: 0, open_stream() { this.opened += 1; } };
+      const known = { b: true };
+      const said = [];
+      const hand = async (event) => {
+        await inOrder(client, known, { event_id: event });
+        said.push(event);
+      };
+      (async () => {
+        for (const event of ["a", "b", undefined, "a"]) hand(event);
+        const closed = openAgain(client, { open: false }, new Set(["b"]));
+        await new Promise((resolve) => setTimeout(resolve, 50));
+        said.push("known");
+        known.a = true;
+        await closed;
+        await openAgain(client, { open: true }, new Set(["b"]));
+        await openAgain(client, { open: false }, new Set());
+        console.log(JSON.stringify([...said, client.opened]));
+      })();
+    """
+    node, _ = compute_driver_executable()
+    told = subprocess.run([node, "-e", script + tried], capture_output=True, check=True, text=True)
+    assert json.loads(told.stdout) == ["known", "a", "b", None, "a", 1]
