@@ -139,14 +139,20 @@ def _activity(
         key = "app.waiting" if waiting else "app.idle"
         words = text(language, key, count=waiting) if waiting else text(language, key)
         return join([*notes, element("span", words, cls="mt-activity mt-quiet")])
-    left = duration(progress.remaining_seconds) if progress else "–"
-    words = text(language, "app.running", run=active[0].id, percent=_percent(progress), left=left)
+    words = _going_on(active[0].id, progress, language)
     more = len(active) - 1 + waiting
     if more:
         words = f"{words} · {text(language, 'app.more', count=more)}"
     far = (progress.step, progress.total) if progress else (0, 0)
     heard = says(f"far {active[0].id}", share_said(language, active[0].id, *far))
     return join([*notes, element("span", words, cls="mt-activity mt-busy", **heard)])
+
+
+def _going_on(run: str, progress: Progress | None, language: str) -> str:
+    if progress is None:
+        return text(language, "app.starting", run=run)
+    left = duration(progress.remaining_seconds)
+    return text(language, "app.running", run=run, percent=_percent(progress), left=left)
 
 
 def _percent(progress: Progress | None) -> str:

@@ -37,13 +37,14 @@ class Diagnoses:
         self._lock = threading.Lock()
         self._made: OrderedDict[str, _Made] = OrderedDict()
 
-    def of(self, run_id: str, series: Series) -> list[Finding]:
-        """What the curves of a run show, as of a moment ago at worst."""
+    def of(self, run_id: str, series: Series, *, over: bool = False) -> list[Finding]:
+        """What the curves of a run show: as of a moment ago at worst, of all of them where it is
+        ``over`` and nothing comes that would have them looked at again."""
         looked_at = _extent(series)
         with self._lock:
             made = self._made.get(run_id)
             now = self._clock()
-            if made is None or (made.looked_at != looked_at and now >= made.due):
+            if made is None or (made.looked_at != looked_at and (over or now >= made.due)):
                 findings = diagnose(series)
                 ended = self._clock()
                 made = _Made(looked_at, findings, ended + (ended - now) / SHARE)

@@ -277,6 +277,11 @@ def test_findings_are_made_anew_only_for_new_points_and_not_all_the_time() -> No
     assert diagnoses.of("run", short) is again
     clock.now += 1
     assert diagnoses.of("run", short) == first
+    # Of a run that is over nothing comes that would have it looked at again.
+    last = diagnoses.of("run", longer, over=True)
+    assert last == again != first
+    clock.now += 1
+    assert diagnoses.of("run", longer, over=True) is last
 
 
 class Clock:

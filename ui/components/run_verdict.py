@@ -45,7 +45,8 @@ class RunVerdict:
         series = series_of(run.folder)
         if not len(series.step):
             return Safe("")
-        return health_view(self._diagnoses.of(run.id, series), language, run=run.id)
+        findings = self._diagnoses.of(run.id, series, over=not run.state.active)
+        return health_view(findings, language, run=run.id)
 
     @cached_property
     def _diagnoses(self) -> Diagnoses:
