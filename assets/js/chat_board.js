@@ -47,6 +47,8 @@ function newColumn(key) {
   return column;
 }
 
+const words = (column, what) => label(what).replace("{name}", column.name);
+
 function fill(place, html) {
   const next = document.createElement("template");
   next.innerHTML = html;
@@ -71,7 +73,13 @@ function drawTurns(column, turns, live) {
     }
     typeset(node);
   }
+  // An answer that came whole between two looks was never seen coming, and is heard all the same.
+  const one = column.drawn && turns.length === column.told.length + 1;
+  if (one && !live && !column.live && column.told.every((html, number) => html === turns[number])) {
+    document.dispatchEvent(new CustomEvent("medtune-say", { detail: words(column, "answered") }));
+  }
   column.told = turns;
+  column.drawn = true;
 }
 
 function draw(answer) {
@@ -106,7 +114,7 @@ board.classList.toggle("mt-bare", localStorage.getItem(BOARD_KEPT) === "bare");
 
 // That an answer comes and that it is there: the rest is read when it is wanted, see speak.js.
 function hear(column, what) {
-  column.box.dataset.say = label(what).replace("{name}", column.name);
+  column.box.dataset.say = words(column, what);
 }
 
 function drawLive(live) {
