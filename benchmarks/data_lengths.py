@@ -2,7 +2,7 @@
 
 The worker that the page starts counts those of 139 MB with the demo model's tokenizer, in a process
 of its own, with the repairs and masks that are advised; the rows' places are known, as they are
-once a page was shown. On one core it counts the same with one thread of the tokenizer. Asked again,
+once a page was shown. On one core it counts the same with one process and one thread. Asked again,
 the lengths are found in the cache.
 
     python -m benchmarks.data_lengths 2000     with a smaller file: so many rows

@@ -5,17 +5,15 @@ The rows are dealt out to all cores in ranges; what comes back is small. Knows n
 
 from __future__ import annotations
 
-import multiprocessing
 import os
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from concurrent.futures import Future, ProcessPoolExecutor
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack
 from dataclasses import dataclass, field
 from functools import lru_cache
 from hashlib import blake2b
 from itertools import chain
 from pathlib import Path
-from threading import Thread
 from typing import Any
 
 from backend.data.checks.likeness import can_spread
@@ -25,8 +23,9 @@ from backend.data.checks.personal import KINDS
 from backend.data.checks.reading import flags_of_notes
 from backend.data.checks.registry import flag_of
 from backend.data.checks.remedies import remedied
-from backend.data.checks.scan import flags_of_each
+from backend.data.checks.scan import BATCH_BYTES, flags_of_each
 from backend.data.checks.sketches import Sketches
+from backend.data.forked import forked, heard, told
 from backend.data.meaning.convert import compile_map
 from backend.data.meaning.detect import numbering_in
 from backend.data.meaning.lesson import Lesson, Turn
@@ -46,10 +45,6 @@ RANGE_ROWS = 1000
 
 EARLY_BYTES = 8 << 20
 """Of a file, for each process that is started before its rows are known."""
-
-BATCH_BYTES = 1 << 18
-"""Of texts that are looked at together: what they become fits in a core's cache, and a file of
-long rows takes no more memory than another."""
 
 _OVERLAP = flag_of("evaluation_overlap")
 
@@ -88,7 +83,7 @@ def study(job: Job, progress: Progress, *, processes: int | None = None) -> Stud
         pool = first = None
         early = min(cores, stamp.size // EARLY_BYTES)
         if early > 1:  # they get ready while the rows are looked for
-            pool = ending.enter_context(_pool(job, stamp, early))
+            pool = ending.enter_context(forked(early, _begin, job, stamp))
             for _ in range(early):
                 pool.submit(_get_ready)
             first = _First(pool)
@@ -102,9 +97,10 @@ def study(job: Job, progress: Progress, *, processes: int | None = None) -> Stud
         starts = range(first.rows if first else 0, reader.count, RANGE_ROWS)
         ranges = [(start, min(start + RANGE_ROWS, reader.count)) for start in starts]
         if pool is None and min(cores, len(ranges)) > 1:
-            pool = ending.enter_context(_pool(job, reader.stamp, min(cores, len(ranges))))
+            workers = min(cores, len(ranges))
+            pool = ending.enter_context(forked(workers, _begin, job, reader.stamp))
         found = (
-            map(_read, chain(first.parts() if first else (), pool.map(_study_mine, ranges)))
+            map(heard, chain(first.parts() if first else (), pool.map(_study_mine, ranges)))
             if pool
             else (_study_range(job, reader, first, end) for first, end in ranges)
         )
@@ -140,24 +136,6 @@ class _First:
         return (part.result() for part in self._parts)
 
 
-@contextmanager
-def _pool(job: Job, stamp: Stamp, workers: int) -> Iterator[ProcessPoolExecutor]:
-    # A fork has the evaluation file's windows without copying them; elsewhere they are sent once.
-    method = "fork" if "fork" in multiprocessing.get_all_start_methods() else None
-    context = multiprocessing.get_context(method)
-    pool = ProcessPoolExecutor(workers, context, initializer=_begin, initargs=(job, stamp))
-    try:
-        yield pool
-    finally:
-        pool.shutdown(cancel_futures=True)
-
-
-def _read(part: Part | Problem) -> Part:
-    if isinstance(part, Problem):
-        raise DataError(part.key, **part.params)
-    return part
-
-
 # --- In a process of the pool -------------------------------------------------------------------
 
 _mine: list[tuple[Job, Stamp]] = []
@@ -166,15 +144,6 @@ _mine: list[tuple[Job, Stamp]] = []
 
 def _begin(job: Job, stamp: Stamp) -> None:
     _mine[:] = [(job, stamp)]
-    Thread(target=_end_with_parent, daemon=True).start()
-
-
-def _end_with_parent() -> None:
-    """Else a process whose parent was killed would wait for the next range for ever."""
-    parent = multiprocessing.parent_process()
-    if parent is not None:
-        parent.join()
-        os._exit(1)
 
 
 def _get_ready() -> None:
@@ -193,21 +162,14 @@ _ANY = Lesson((Turn("user", "为什么？"), Turn("assistant", "因为。")))
 def _study_mine(bounds: tuple[int, int]) -> Part | Problem:
     """What was found in a range, or why it can't be read: an error can't be sent."""
     job, stamp = _mine[0]
-    return _told(lambda: _study_range(job, _opened(job.source, job.cache, stamp), *bounds))
+    return told(lambda: _study_range(job, _opened(job.source, job.cache, stamp), *bounds))
 
 
 def _study_told(form: Form, pairs: bytes) -> Part | Problem:
     """The same of rows whose places are told."""
     job, stamp = _mine[0]
     reader = RowReader.part(job.source, stamp, form, pairs)
-    return _told(lambda: _study_range(job, reader, 0, reader.count))
-
-
-def _told(study: Callable[[], Part]) -> Part | Problem:
-    try:
-        return study()
-    except DataError as error:
-        return Problem(error.key, {name: str(value) for name, value in error.params.items()})
+    return told(lambda: _study_range(job, reader, 0, reader.count))
 
 
 @lru_cache(maxsize=1)

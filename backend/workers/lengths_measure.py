@@ -1,8 +1,8 @@
 """How many tokens LLaMA-Factory makes of each turn of many lessons, counted in batches.
 
 The template's own code gives the strings that LLaMA-Factory encodes one by one (``inspect_slots``);
-the Rust tokenizer encodes those of many lessons at a time on all cores. Knows nothing about files
-and cutoffs.
+the Rust tokenizer encodes those of many lessons at a time. Knows nothing about files, cutoffs and
+processes.
 """
 
 from __future__ import annotations
@@ -139,6 +139,18 @@ class Measured:
             self._rows.append(row)
             self._starts.append(len(self._source))
             self._reasoning.append(max(_closed(one, counts) for one in turns[-1][1]))
+
+    def extend(self, other: Measured) -> None:
+        """Take up the lengths of lessons that come behind these."""
+        turns = len(self._source)
+        self._starts.extend(start + turns for start in other._starts[1:])
+        for mine, more in (
+            (self._rows, other._rows),
+            (self._source, other._source),
+            (self._target, other._target),
+            (self._reasoning, other._reasoning),
+        ):
+            mine.extend(more)
 
     @property
     def tokens(self) -> int:

@@ -11,10 +11,11 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from backend.data.checks import remedies
 from backend.data.checks.loops import loop_in
 from backend.data.checks.passages import text_of
 from backend.data.checks.registry import CHECKS, bit_of, find_check, flag_of
-from backend.data.checks.remedies import remedied
+from backend.data.checks.remedies import each_remedied, remedied
 from backend.data.checks.scan import findings, flags, flags_of_each
 from backend.data.checks.structure import fault_and_parts
 from backend.data.checks.values import Remedy
@@ -459,6 +460,21 @@ def test_what_is_mended_is_gone_and_mending_twice_is_mending_once(
     assert flags(mended) & wanted == 0
     assert remedied(mended, applied) is mended
     assert (mended is one) == (flags(one) & wanted == 0)
+
+
+@settings(max_examples=100, deadline=None)
+@given(st.lists(any_lesson(), max_size=6), st.sets(st.sampled_from(MENDING)), st.integers(1, 400))
+def test_many_are_mended_as_each_is_by_itself(
+    lessons: list[Lesson], applied: set[str], at_once: int
+) -> None:
+    """Whatever they share a batch with; what needs no mending is the same object."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(remedies, "BATCH_BYTES", at_once)
+        mended = list(each_remedied(enumerate(lessons), applied))
+    assert mended == [(number, remedied(one, applied)) for number, one in enumerate(lessons)]
+    wanted = sum(map(flag_of, applied))
+    for one, (_, other) in zip(lessons, mended, strict=True):
+        assert (other is one) == (flags(one) & wanted == 0)
 
 
 @settings(max_examples=300, deadline=None)

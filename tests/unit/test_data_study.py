@@ -362,13 +362,13 @@ def test_a_file_that_changes_before_a_process_opens_it(
 ) -> None:
     """A process that starts late must not take the new file for the one that is studied."""
     job = put(mixed_rows(40))
-    pool = study_module._pool
+    pool = study_module.forked
 
     def late(*given: Any) -> Any:
         put(mixed_rows(41))
         return pool(*given)
 
-    monkeypatch.setattr(study_module, "_pool", late)
+    monkeypatch.setattr(study_module, "forked", late)
     with pytest.raises(DataError, match="changed while it was being read"):
         studied(job, processes=2)
 

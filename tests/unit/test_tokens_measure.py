@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Sequence
 from functools import cache
 from itertools import chain
@@ -15,8 +16,11 @@ from hypothesis import strategies as st
 from tokenizers import Tokenizer, models, pre_tokenizers
 
 from backend.data.meaning.lesson import CLOSE, Lesson, Pair, Turn, output_of
+from backend.data.meaning.mapping import ColumnMap, Role, Shape
+from backend.data.reading.reader import RowReader
+from backend.data.tokens.measuring import LengthsRequest
 from backend.errors import DataError
-from backend.workers import lengths_measure
+from backend.workers import lengths, lengths_measure
 from backend.workers.chat_templates import fitted_template
 from backend.workers.inspect_model import Fitted, TextOnly
 from backend.workers.inspect_segments import segments_of
@@ -194,6 +198,33 @@ def test_batches_do_not_change_what_is_counted(monkeypatch: pytest.MonkeyPatch) 
     parts = measure(lessons, fitted("deepseekr1"), told.append).arrays()
     assert all(parts[name].tolist() == whole[name].tolist() for name in whole)
     assert len(told) > 3 and told == sorted(told)
+
+
+@pytest.mark.parametrize("template", ["deepseekr1", "breeze"])
+def test_several_processes_count_what_one_counts(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, template: str
+) -> None:
+    """Ranges are put together in the order of the file, mended as one by one, holes and all."""
+    said = [f"{'想' * n}<think>{'a ' * n}<think>答" if n % 3 else "" for n in range(1, 40)]
+    source = tmp_path / "rows.jsonl"
+    source.write_text("".join(f"{json.dumps({'q': 'q', 'a': one})}\n" for one in said))
+    columns = ColumnMap(Shape.QA, {Role.QUESTION: ("q",), Role.ANSWER: ("a",)})
+    request = LengthsRequest(source, columns, ("think_typo",), DEMO.parent, template)
+    reader = RowReader.open(source, cache=tmp_path / "cache")
+    monkeypatch.setattr(lengths, "RANGE_ROWS", 4)
+    monkeypatch.setattr("gc.freeze", lambda: None)  # the tests' own memory is theirs to free
+    found: dict[str, list[list[int]]] = {}
+    for cores in ("1", "3"):
+        monkeypatch.setenv("RAYON_NUM_THREADS", cores)
+        counted = lengths_measure.Measured()
+        ends = []
+        for end, part in lengths.counted(lengths.Counting(request, fitted(template), reader)):
+            ends.append(end)
+            counted.extend(part)
+        assert ends == [*range(4, 39, 4), 39]
+        found[cores] = [one.tolist() for one in counted.arrays().values()]
+    assert found["1"] == found["3"]
+    assert len(found["1"][0]) == 26, "an empty answer teaches nothing"
 
 
 def test_a_template_of_another_family_is_refused() -> None:

@@ -5,14 +5,14 @@ Knows nothing about leaving rows out.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from functools import lru_cache
 
 from backend.data.checks.characters import without_invisible, without_mojibake
-from backend.data.checks.passages import rewritten
+from backend.data.checks.passages import Text, rewritten, text_of
 from backend.data.checks.personal import KINDS
 from backend.data.checks.registry import CHECKS, flag_of
-from backend.data.checks.scan import flags
+from backend.data.checks.scan import BATCH_BYTES, flags, flags_of_each
 from backend.data.checks.structure import repaired_typo
 from backend.data.checks.values import Remedy
 from backend.data.meaning.lesson import Lesson, Pair, Turn
@@ -50,6 +50,38 @@ def remedied(lesson: Lesson, applied: Collection[str]) -> Lesson:
         if wanted & flag_of("think_typo"):
             lesson = _closed(lesson)
     return lesson
+
+
+def each_remedied(
+    lessons: Iterable[tuple[int, Lesson]], applied: Collection[str]
+) -> Iterator[tuple[int, Lesson]]:
+    """What ``remedied`` gives of each numbered lesson, looking for what is to be mended in many at
+    once: a fifth of the time.
+    """
+    wanted = _mending(tuple(sorted(applied)))
+    if not wanted:
+        yield from lessons
+        return
+    batch: list[tuple[int, Lesson]] = []
+    texts: list[Text] = []
+    size = 0
+    for one in lessons:
+        batch.append(one)
+        texts.append(text_of(one[1]))
+        size += len(texts[-1].data)
+        if size >= BATCH_BYTES:
+            yield from _mended(batch, texts, applied)
+            batch, texts, size = [], [], 0
+    yield from _mended(batch, texts, applied)
+
+
+def _mended(
+    batch: Sequence[tuple[int, Lesson]], texts: Sequence[Text], applied: Collection[str]
+) -> Iterator[tuple[int, Lesson]]:
+    found = flags_of_each([lesson for _, lesson in batch], texts)
+    wanted = _mending(tuple(sorted(applied)))
+    for (number, lesson), flagged in zip(batch, found, strict=True):
+        yield number, remedied(lesson, applied) if flagged & wanted else lesson
 
 
 @lru_cache(maxsize=64)

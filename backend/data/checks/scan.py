@@ -42,6 +42,11 @@ _OF_PERSONAL = Sign.DIGITS | Sign.AT | Sign.NAME
 _HAN_LEADS = tuple(bytes([lead]) for lead in HAN_LEADS)
 
 
+BATCH_BYTES = 1 << 18
+"""Of texts that are best looked at together: what they become fits in a core's cache, and a file of
+long rows takes no more memory than another."""
+
+
 def flags(lesson: Lesson) -> int:
     """The flags of the checks of ``CHECKS`` that find something in a lesson by itself.
 
@@ -51,7 +56,7 @@ def flags(lesson: Lesson) -> int:
 
 
 def flags_of_each(lessons: Sequence[Lesson], texts: Sequence[Text]) -> list[int]:
-    """The flags of each of some dozens of lessons.
+    """The flags of each of some lessons, of ``BATCH_BYTES`` in all or a little more.
 
     Args:
         texts: What ``text_of`` gives of each.
