@@ -6,7 +6,8 @@ about how they are found.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from array import array
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -35,9 +36,9 @@ class Part:
     """
 
     problems: dict[int, Problem] = field(default_factory=dict)
-    lessons: list[int] = field(default_factory=list)
-    flags: list[int] = field(default_factory=list)
-    digests: list[int] = field(default_factory=list)
+    lessons: array[int] = field(default_factory=lambda: array("q"))
+    flags: array[int] = field(default_factory=lambda: array("I"))
+    digests: array[int] = field(default_factory=lambda: array("q"))
     sketches: Sketches = field(default_factory=Sketches)
     numbering: Numbering = Numbering()
     rows: int = 0
@@ -56,15 +57,10 @@ def joined(parts: Sequence[Part], spread: Spread = map) -> Study:
     for part, offset in zip(parts, offsets, strict=False):
         for place, one in part.problems.items():
             problem[offset + place] = kinds.number(one)
-    places = np.concatenate(
-        [
-            np.array(part.lessons, dtype=np.int64) + offset
-            for part, offset in zip(parts, offsets, strict=False)
-        ]
-        or [np.zeros(0, dtype=np.int64)]
-    )
-    found = np.array([flag for part in parts for flag in part.flags], dtype=np.uint32)
-    digests = np.array([digest for part in parts for digest in part.digests], dtype=np.int64)
+    lessons = _joined((part.lessons for part in parts), np.int64)
+    places = lessons + np.repeat(offsets[:-1], [len(part.lessons) for part in parts])
+    found = _joined((part.flags for part in parts), np.uint32)
+    digests = _joined((part.digests for part in parts), np.int64)
     twins = find_duplicates(Sketches.merge([part.sketches for part in parts]), spread=spread)
     found |= _duplicate_flags(twins)
     return Study(
@@ -75,6 +71,11 @@ def joined(parts: Sequence[Part], spread: Spread = map) -> Study:
         numbering=Numbering.of_all(part.numbering for part in parts),
         group=_spread(digests[_first_of_cluster(twins)], places, rows, np.int64),
     )
+
+
+def _joined(arrays: Iterable[array[int]], dtype: type) -> NDArray[Any]:
+    none: NDArray[Any] = np.zeros(0, dtype=dtype)
+    return np.concatenate([none, *(np.frombuffer(one, dtype=dtype) for one in arrays)])
 
 
 def _duplicate_flags(twins: Duplicates) -> NDArray[np.uint32]:

@@ -31,6 +31,7 @@ from backend.data.tokens.lengths import save
 from backend.data.tokens.measuring import LengthsRequest, note_content
 from backend.problems import Problem
 from backend.workers.inspect_source import hide_torch
+from backend.workers.many_rows import get_ready
 
 if TYPE_CHECKING:
     from backend.workers.inspect_model import Fitted
@@ -50,6 +51,7 @@ _Range = tuple[int, int]
 def main(arguments: list[str]) -> int:
     """Do the task in a folder. The result is the exit status."""
     hide_torch()
+    get_ready()
     folder = Path(arguments[0]).resolve()
     return work(folder, lambda asked, progress: _measure(folder, asked, progress))
 

@@ -7,6 +7,7 @@ import pickle
 import random
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -15,6 +16,7 @@ from hypothesis import strategies as st
 
 from backend.data.checks import likeness
 from backend.data.checks.duplicates import Duplicates, Sketches, find_duplicates
+from backend.data.checks.grouping import first_of_same
 from backend.data.checks.passages import text_of
 from backend.data.checks.units import units_of
 from backend.data.meaning.lesson import Lesson, Pair, Turn
@@ -55,6 +57,14 @@ def near(question: str, other: str) -> bool:
     twins = relatives(asked(question), asked(other))
     assert (twins.near_of[1] == 0) == (twins.cluster[0] == twins.cluster[1])
     return bool(twins.near_of[1] == 0)
+
+
+@settings(max_examples=200, deadline=None)
+@given(st.lists(st.tuples(st.integers(0, 5), st.integers(0, 2)), max_size=30))
+def test_the_first_row_with_the_same_keys(rows: list[tuple[int, int]]) -> None:
+    ones, others = np.array(rows, dtype=np.uint64).reshape(-1, 2).T
+    assert first_of_same(ones, others).tolist() == [rows.index(row) for row in rows]
+    assert first_of_same(ones).tolist() == [ones.tolist().index(one) for one in ones]
 
 
 def test_no_lessons_have_no_relatives() -> None:
@@ -205,16 +215,32 @@ def test_many_variants_of_a_question_are_one_cluster() -> None:
     assert set(twins.near_of[4401:][twins.same_question[4401:] < 0].tolist()) == {4400}
 
 
-def test_work_in_pieces_is_the_same_work(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Files of a million rows are sketched and compared in pieces; these few rows in pieces too."""
+@pytest.mark.parametrize("at_once", [1 << 24, 3])
+def test_work_in_pieces_is_the_same_work(monkeypatch: pytest.MonkeyPatch, at_once: int) -> None:
+    """Files of a million rows are sketched and compared in pieces; these few rows in pieces too.
+
+    Of files of more elements than ``_AT_ONCE`` all sets go through the bands, piece by piece.
+    """
     rng = random.Random(7)
     texts = [rng.choice((VIGNETTE, OTHER, CHINESE)) for _ in range(40)]
     lessons = [asked(text.replace("a", rng.choice("ao"), rng.randrange(9))) for text in texts]
+    lessons.append(asked("Which vitamin is lacking where scurvy is seen in sailors?"))
     whole = relatives(*lessons)
     monkeypatch.setattr(likeness, "_CHUNK", 100)
     monkeypatch.setattr(likeness, "_BLOCK", 3)
+    monkeypatch.setattr(likeness, "_AT_ONCE", at_once)
+    blocks: list[int] = []
+    block_keys = likeness._block_keys
+
+    def counted(block: tuple[Any, Any]) -> Any:
+        blocks.append(len(block[1]) - 1)
+        return block_keys(block)
+
+    monkeypatch.setattr(likeness, "_block_keys", counted)
     pieces = relatives(*lessons)
     assert max(whole.cluster) < 39
+    different = int(((whole.exact_of < 0) & (whole.same_question < 0)).sum())
+    assert sum(blocks) == (different if at_once == 3 else different - 1), "but the one alone"
     for name, array in vars(whole).items():
         assert np.array_equal(array, getattr(pieces, name))
 

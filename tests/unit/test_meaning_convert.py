@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any, NamedTuple
 
 import pytest
@@ -148,6 +149,26 @@ def test_system_column() -> None:
     assert taught({"q": "Why?", "a": "x", "s": " "}, QA).system == ""
     assert taught({"q": "Why?", "a": "x"}, QA).system == ""
     assert reason({"q": "Why?", "a": "x", "s": 1}, QA) == "The column s holds no text."
+
+
+FIELDS = st.one_of(WORDS, st.sampled_from(["", " \n", "\u3000", "\r\nso\r\n", None, 5, ["a"]]))
+
+
+@settings(max_examples=300, deadline=None)
+@given(
+    st.dictionaries(st.sampled_from(["Question", "Complex_CoT", "Response"]), FIELDS),
+    st.sampled_from((Shape.MEDICAL_O1, Shape.QA)),
+    st.booleans(),
+)
+def test_the_quick_way_is_the_usual_way(row: dict[str, Any], shape: Shape, reasoning: bool) -> None:
+    """Rows of texts that all say something are converted by a way of their own; not where there is
+    a system prompt, though no row has one."""
+    roles = {"question": "Question", "reasoning": "Complex_CoT", "answer": "Response"}
+    if shape is Shape.QA:
+        del roles["reasoning"]
+    quick = replace(columns(shape, **roles), reasoning=reasoning)
+    usual = replace(columns(shape, **roles, system="none"), reasoning=reasoning)
+    assert converted(row, quick)[1:] == converted(row, usual)[1:]
 
 
 def test_templates_of_ones_own() -> None:

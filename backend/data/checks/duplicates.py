@@ -80,19 +80,19 @@ def _earlier(near: Pairs, count: int) -> NDArray[np.int32]:
 
 def _near(arrays: Arrays, rows: Places, threshold: float, spread: Spread) -> Pairs:
     """Pairs among ``rows``, which ask different questions, that ask nearly the same."""
+    # By size, then content, so that the order of a file's rows makes no difference.
     rows = rows[np.lexsort((arrays.question[rows], arrays.sizes[rows]))]
-    sets = _sets_of(arrays).chosen(rows)
+    sets = _sets_of(arrays)
     by_number = _but_one_number(arrays, rows)
-    first = first_of_same(arrays.wording[rows]) == np.arange(len(rows))
-    by_words = like_pairs(sets, first, by_number, threshold, spread)
+    counted = np.zeros(len(sets.sizes), dtype=bool)
+    counted[rows[first_of_same(arrays.wording[rows]) == np.arange(len(rows))]] = True
+    by_words = like_pairs(sets, rows, counted, by_number, threshold, spread)
     ones = np.concatenate((by_number[0], by_words[0]))
     others = np.concatenate((by_number[1], by_words[1]))
     # The first of a cluster is what people look at, but pairs were sought in another order.
-    member, leader = _with_leaders(rows, ones, others)
+    member, leader = _with_leaders(len(sets.sizes), ones, others)
     also = alike(sets, member, leader, threshold)
-    ones = np.concatenate((ones, member[also]))
-    others = np.concatenate((others, leader[also]))
-    return rows[ones], rows[others]
+    return np.concatenate((ones, member[also])), np.concatenate((others, leader[also]))
 
 
 def _sets_of(arrays: Arrays) -> Sets:
@@ -103,32 +103,23 @@ def _sets_of(arrays: Arrays) -> Sets:
 
 
 def _but_one_number(arrays: Arrays, rows: Places) -> Pairs:
-    """Pairs of places in ``rows`` whose questions are the same but for one number."""
-    place = np.full(len(arrays.question), -1, dtype=np.int64)
-    place[rows] = np.arange(len(rows))
-    owner = place[np.repeat(np.arange(len(place)), arrays.counts)]
-    numbers = arrays.numbers[owner >= 0]
-    owner = owner[owner >= 0]
-    # In the file's order, so that each is paired with the first of all.
-    order = np.argsort(rows[owner], kind="stable")
-    owner, numbers = owner[order], numbers[order]
+    """Pairs among ``rows`` whose questions are the same but for one number, each with the first of
+    all."""
+    chosen = np.zeros(len(arrays.question), dtype=bool)
+    chosen[rows] = True
+    owner = np.repeat(np.arange(len(chosen)), arrays.counts)
+    numbers, owner = arrays.numbers[chosen[owner]], owner[chosen[owner]]
     firsts = owner[first_of_same(numbers)]
     pairs = firsts != owner
     return firsts[pairs], owner[pairs]
 
 
-def _with_leaders(rows: Places, ones: Places, others: Places) -> Pairs:
-    """Places in ``rows`` with the relative that comes first in the file, unless that is a pair."""
-    labels = components(len(rows), ones, others)
-    first = np.full(len(rows), len(rows), dtype=np.int64)
-    by_row = np.argsort(rows)
-    rank = np.empty_like(by_row)
-    rank[by_row] = np.arange(len(rows))
-    np.minimum.at(first, labels, rank)
-    leader = by_row[first[labels]]
-    known = np.full(len(rows), -1, dtype=np.int64)
+def _with_leaders(count: int, ones: Places, others: Places) -> Pairs:
+    """Lessons with the relative that comes first in the file, unless that is a pair."""
+    leader = components(count, ones, others)
+    known = np.full(count, -1, dtype=np.int64)
     for one, other in ((ones, others), (others, ones)):
         with_leader = leader[one] == other
         known[one[with_leader]] = other[with_leader]
-    member = np.flatnonzero((leader != np.arange(len(rows))) & (leader != known))
+    member = np.flatnonzero((leader != np.arange(count)) & (leader != known))
     return member, leader[member]

@@ -18,7 +18,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from backend.data.checks.grouping import Places, components, spans_of
+from backend.data.checks.grouping import Places, components, is_twice, spans_of
 from backend.data.checks.parameters import BOILERPLATE_LEAST, BOILERPLATE_SHARE, NEIGHBOURS
 from backend.data.checks.units import U64, sums_of
 
@@ -56,8 +56,7 @@ _CHUNK = 2_000_000
 
 @dataclass(frozen=True)
 class Sets:
-    """Sets of hashes, in a canonical order (by size, then content), so that the order of a file's
-    rows makes no difference.
+    """Sets of hashes.
 
     Attributes:
         values: uint32: all elements, set after set.
@@ -91,11 +90,9 @@ class Sets:
 
     def without(self, dropped: NDArray[np.bool_]) -> Sets:
         """Without some elements."""
-        kept = ~dropped
-        upto = np.zeros(len(kept) + 1, dtype=np.uint32)  # differences are right modulo 2^32
-        np.cumsum(kept, out=upto[1:])
-        sizes = (upto[self.starts + self.sizes] - upto[self.starts]).astype(np.int64)
-        return Sets(self.values[kept], np.cumsum(sizes) - sizes, sizes, self.limits)
+        places, ends = np.flatnonzero(dropped), self.starts + self.sizes
+        sizes = self.sizes + np.searchsorted(places, self.starts) - np.searchsorted(places, ends)
+        return Sets(self.values[~dropped], np.cumsum(sizes) - sizes, sizes, self.limits)
 
 
 Pairs = tuple[Places, Places]
@@ -112,11 +109,17 @@ def can_spread() -> bool:
 
 
 def like_pairs(
-    sets: Sets, counted: NDArray[np.bool_], known: Pairs, threshold: float, spread: Spread = map
+    sets: Sets,
+    asked: Places,
+    counted: NDArray[np.bool_],
+    known: Pairs,
+    threshold: float,
+    spread: Spread = map,
 ) -> Pairs:
     """Pairs of sets that are alike: enough of them to link all that are, through others or not.
 
     Args:
+        asked: The sets among which pairs are sought, in an order that decides which are found.
         counted: Sets that count when the elements are looked for that are in too many sets to say
             anything. Sets that differ in a number only would make all of their elements such.
         known: Pairs that are alike for another reason.
@@ -125,7 +128,7 @@ def like_pairs(
     sets = sets.without(_common(sets, counted))
     labels = components(len(sets.sizes), *known)
     found = [(np.zeros(0, dtype=np.int64), np.zeros(0, dtype=np.int64))]
-    matched = _matched(sets)
+    matched = asked[_is_matched(sets)[asked]]
     for keys in _band_keys(sets.chosen(matched), spread):
         for one, other in _candidates(keys):
             ones, others = matched[one], matched[other]
@@ -136,21 +139,20 @@ def like_pairs(
     return np.concatenate([one for one, _ in found]), np.concatenate([two for _, two in found])
 
 
-def _matched(sets: Sets) -> Places:
-    """Sets that have all MinHashes of a band in common with another, or may have.
+def _is_matched(sets: Sets) -> NDArray[np.bool_]:
+    """Which sets have all MinHashes of a band in common with another, or may have.
 
     rensa tells in a sixth of the time that it takes to get its numbers.
     """
-    filled = np.flatnonzero(sets.sizes)
+    found = sets.sizes > 0
     if not 0 < len(sets.values) <= _AT_ONCE:
-        return filled
+        return found
     from rensa import RMinHashLSH  # type: ignore[import-untyped]
 
-    some = sets if len(filled) == len(sets.sizes) else sets.chosen(filled)
     index = RMinHashLSH(_BAND_THRESHOLD, _BANDS * _ROWS, _BANDS)
-    matrix = _minhashes(some.values, np.append(some.starts, len(some.values)))
-    matched = np.array(index.query_duplicate_flags_matrix_one_shot(matrix), dtype=bool)
-    return np.asarray(filled[matched], dtype=np.int64)
+    matrix = _minhashes(sets.values, np.append(sets.starts[found], len(sets.values)))
+    found[found] = index.query_duplicate_flags_matrix_one_shot(matrix)
+    return found
 
 
 def _minhashes(values: NDArray[np.uint32], edges: Places) -> Any:
@@ -186,7 +188,7 @@ def _candidates(keys: U64) -> Iterator[Pairs]:
 
     All pairs of a bucket of thousands would be millions.
     """
-    order = np.flatnonzero(_is_twice(keys))
+    order = np.flatnonzero(is_twice(keys))
     order = order[np.argsort(keys[order], kind="stable")]
     keys = keys[order]
     buckets = np.searchsorted(keys, keys)  # where each one's bucket begins
@@ -198,13 +200,6 @@ def _candidates(keys: U64) -> Iterator[Pairs]:
         if not same.any():
             return
         yield order[:-step][same], order[step:][same]
-
-
-def _is_twice(keys: U64) -> NDArray[np.bool_]:
-    """Which keys are there more than once: few, which are then sorted; to sort all with their
-    places takes six times as long."""
-    ascending = np.sort(keys)
-    return np.isin(keys, ascending[1:][ascending[1:] == ascending[:-1]])
 
 
 def alike(sets: Sets, ones: Places, others: Places, threshold: float) -> NDArray[np.bool_]:
@@ -264,7 +259,8 @@ def _common(sets: Sets, counted: NDArray[np.bool_]) -> NDArray[np.bool_]:
     # So many that few are full by chance; more would not fit in a core's cache.
     bits = min(_BITS, max(12, int(4 * len(sets.values) / most).bit_length()))
     bins = sets.values >> np.uint32(32 - bits)
-    found: NDArray[np.bool_] = (np.bincount(bins[counting], minlength=1 << bits) > most)[bins]
+    binned = bins if counted.all() else bins[counting]
+    found: NDArray[np.bool_] = (np.bincount(binned, minlength=1 << bits) > most)[bins]
     maybe = np.flatnonzero(found)
     elements, which = np.unique(sets.values[maybe], return_inverse=True)
     counts = np.bincount(which[counting[maybe]], minlength=len(elements))

@@ -121,11 +121,13 @@ def _prompt_of(lesson: Lesson) -> str:
 def _digest_of(lesson: Lesson, data: bytes) -> bytes:
     """128 bits of XXH3, forty times as fast as SHA-1; nobody attacks this."""
     # With their lengths, so that no two lessons become one text.
-    lengths = [len(lesson.system), *(len(turn.content) for turn in lesson.turns)]
-    if lesson.pair:
-        lengths += map(len, lesson.pair)
-    seed = hash(tuple(lengths)) & _SEED_BITS
-    return xxh3_128_digest(data, seed)
+    turns, system, pair = lesson
+    if len(turns) == 2 and pair is None:  # most are so, and this takes half the time
+        return xxh3_128_digest(
+            data, hash((len(system), len(turns[0][1]), len(turns[1][1]))) & _SEED_BITS
+        )
+    lengths = [len(system), *(len(turn.content) for turn in turns), *map(len, pair or ())]
+    return xxh3_128_digest(data, hash(tuple(lengths)) & _SEED_BITS)
 
 
 def _sketched(texts: Sequence[str], digests: Sequence[bytes]) -> Arrays:

@@ -104,6 +104,8 @@ def trained(lesson: Lesson) -> list[Said]:
     """The answers that teach, in their order: every one of a conversation, since LLaMA-Factory
     trains on all turns and treats each as it treats the last; of a pair the better one."""
     turns = lesson.turns
+    if len(turns) == 2:  # most are so, and this takes half the time
+        return [Said(turns[0].content, turns[1].content)]
     if lesson.pair:
         return [Said(turns[-1].content, lesson.pair.chosen)]
     return [Said(turns[i - 1].content, turns[i].content) for i in range(1, len(turns), 2)]

@@ -148,34 +148,30 @@ def _powers(size: int) -> tuple[U64, U64]:
 def _tables() -> tuple[NDArray[np.uint32], NDArray[np.uint8]]:
     """Of each character of the basic plane: what it counts as (0 where it is in no class), and its
     class."""
-    folds = np.arange(_PLANE, dtype=np.uint32)
-    classes = np.zeros(_PLANE, dtype=np.uint8)
-    for code in range(_PLANE):
-        folded = chr(code) if _is_ideograph(code) else _folded(chr(code))
-        folds[code] = ord(folded)
-        classes[code] = _class_of(folded)
-    folds[classes == 0] = 0
+    plane = list(map(chr, range(_PLANE)))
+    folded = list(plane)
+    end = 0
+    for first, last in (*_IDEOGRAPHS, (_PLANE, _PLANE)):
+        folded[end:first] = map(_folded, plane[end:first])
+        end = last + 1
+    folds = np.frombuffer("".join(folded).encode("utf-32-le", "surrogatepass"), dtype=np.uint32)
+    categories = map(unicodedata.category, folded)
+    classes = np.array([_CLASSES.get(one[0], MARK) for one in categories], dtype=np.uint8)
+    written = [(folds >= first) & (folds <= last) for first, last in _IDEOGRAPHS]
+    classes[(classes != 0) & np.any(written, axis=0)] = IDEOGRAPH
+    folds = np.where(classes == 0, np.uint32(0), folds)
     classes[_PLANE - 1] = IDEOGRAPH  # stands for all beyond: rare Chinese characters, and emoji
     return folds, classes
+
+
+_CLASSES = {"Z": 0, "C": 0, "L": LETTER, "M": LETTER, "N": DIGIT}
+"""By the first letter of a character's category; all else are marks."""
+
+_IDEOGRAPHS = ((0x3041, 0x30FF), (0x3400, 0x9FFF), (0xAC00, 0xD7FF))
+"""Chinese characters, kana and hangul, which are written without spaces or with few."""
 
 
 def _folded(character: str) -> str:
     """A character in lower case and of normal width; what would become several stays as it is."""
     folded = unicodedata.normalize("NFKC", character).lower()
     return folded if len(folded) == 1 else character
-
-
-def _class_of(character: str) -> int:
-    category = unicodedata.category(character)
-    if category[0] in "ZC":
-        return 0
-    if _is_ideograph(ord(character)):
-        return IDEOGRAPH
-    if category[0] in "LM":
-        return LETTER
-    return DIGIT if category[0] == "N" else MARK
-
-
-def _is_ideograph(code: int) -> bool:
-    """Chinese characters, kana and hangul, which are written without spaces or with few."""
-    return 0x3041 <= code <= 0x30FF or 0x3400 <= code <= 0x9FFF or 0xAC00 <= code <= 0xD7FF

@@ -45,7 +45,30 @@ def plain_maker(columns: ColumnMap) -> Maker:
             told = _answer(_filled(answer, words_of(value)))
         return _lesson(asked, told, think(value), system(value))
 
-    return make
+    has_more = columns.column(Role.INPUT) or columns.column(Role.SYSTEM) or prompt or answer
+    return make if has_more else _quick_maker(columns, make)
+
+
+def _quick_maker(columns: ColumnMap, make: Maker) -> Maker:
+    """Makes the same as ``make`` does without templates, of most rows in half the time: of texts
+    that all say something."""
+    question, answer = column_of(columns, Role.QUESTION), column_of(columns, Role.ANSWER)
+    reasoning = columns.column(Role.REASONING) if columns.reasoning else None
+
+    def quick(value: Value) -> Lesson:
+        asked, told = value.get(question), value.get(answer)
+        if type(asked) is not str or type(told) is not str or blank(asked) or blank(told):
+            return make(value)
+        if reasoning is None:
+            return Lesson((Turn("user", asked), Turn("assistant", told)))
+        thought = value.get(reasoning)
+        if type(thought) is not str or blank(thought):
+            return make(value)
+        return Lesson(
+            (Turn("user", asked), Turn("assistant", output_of(thought.strip("\r\n"), told)))
+        )
+
+    return quick
 
 
 def choice_maker(columns: ColumnMap) -> Maker:
