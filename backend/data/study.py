@@ -19,7 +19,6 @@ from typing import Any
 from backend.data.checks.likeness import can_spread
 from backend.data.checks.overlap import Evaluation
 from backend.data.checks.passages import Text, text_of
-from backend.data.checks.personal import KINDS
 from backend.data.checks.reading import flags_of_notes
 from backend.data.checks.registry import flag_of
 from backend.data.checks.remedies import remedied
@@ -147,9 +146,7 @@ def _begin(job: Job, stamp: Stamp) -> None:
 
 
 def _get_ready() -> None:
-    """Make the patterns and tables for which the first rows would wait 0.1 s."""
-    for kind in KINDS.values():
-        kind.compile()
+    """Make the tables for which the first rows would wait. Most patterns are seldom needed."""
     flags_of_each([_ANY], [text_of(_ANY)])
     sketches = Sketches()
     sketches.add(_ANY, text_of(_ANY).data)

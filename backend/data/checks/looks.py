@@ -20,9 +20,6 @@ def _compiled(pattern: str) -> re.Pattern[str]:
 class Look(Protocol):
     """What identifying data looks like."""
 
-    def compile(self) -> None:
-        """Compile its patterns, which else is done when they are first looked for."""
-
     def spans(self, text: str) -> Iterator[Span]:
         """Where a text has what identifies; two may overlap."""
 
@@ -43,9 +40,6 @@ class Pattern:
     pattern: str
     accepts: Callable[[str], bool] = lambda words: True
     back: int = 0
-
-    def compile(self) -> None:
-        _compiled(self.pattern)
 
     def spans(self, text: str) -> Iterator[Span]:
         if self.sign in text:
@@ -79,10 +73,6 @@ class Before:
     pattern: str
     before: str
     reach: int
-
-    def compile(self) -> None:
-        _compiled(self.pattern)
-        _compiled(self.before)
 
     def spans(self, text: str) -> Iterator[Span]:
         if self.sign in text:

@@ -29,11 +29,6 @@ class Kind:
     chinese: str
     looks: tuple[Look, ...]
 
-    def compile(self) -> None:
-        """Do now what the first text with such data would wait for."""
-        for look in self.looks:
-            look.compile()
-
     def spans(self, text: str) -> list[Span]:
         """Where a text has it; no two overlap, in order."""
         spans: list[Span] = []
