@@ -10,7 +10,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from tests.fakes.data_files import NewFile, glanced, new_files, opened, write
@@ -76,6 +76,7 @@ def new_file(tmp_path_factory: pytest.TempPathFactory) -> NewFile:
 @pytest.mark.parametrize("kind", TEXTS)
 @settings(deadline=None, max_examples=25)
 @given(rows=TABLES, encoding=st.sampled_from(list(ENCODINGS)), packed=st.booleans())
+@example([{"问题": CHINESE + "©" * 20, "Response": "\x80" * 20}], "gb18030", False)
 def test_text_of_any_kind(
     new_file: NewFile, kind: str, rows: Table, encoding: str, packed: bool
 ) -> None:

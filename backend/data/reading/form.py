@@ -76,14 +76,18 @@ def _looks_like_gb18030(head: bytes) -> bool:
 
     GB18030 gives a meaning to almost any bytes. Those of other encodings come out as rare
     characters, so the rows of GB2312 with punctuation (1 to 3) and the common characters (16 to 55)
-    are counted.
+    are counted; and what takes four bytes, of which two are digits, as nothing else is written.
     """
     if _share_of_utf8(head) >= 0.5:
         return False
     words = [c for c in head.decode("gb18030", "replace") if c > "\x7f"]
     leads = "".join(words).encode("gb2312", "ignore")[::2]
     common = sum(0xA1 <= lead <= 0xA3 or 0xB0 <= lead <= 0xD7 for lead in leads)
+    common += sum(len(one.encode("gb18030")) == 4 for one in words if one != _UNREADABLE)
     return common >= 0.5 * len(words)
+
+
+_UNREADABLE = "\ufffd"
 
 
 # --- Kind ---------------------------------------------------------------------------------------
