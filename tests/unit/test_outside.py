@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import subprocess
 from collections.abc import Iterator
+from dataclasses import replace
 from typing import Any, Literal
 
 import gradio as gr
@@ -14,6 +15,7 @@ from backend.chat.ballots import open_ballot
 from backend.chat.room import Room
 from backend.chat.settings import Settings
 from backend.chat.sheets import Answer, Contestant, Question, make_sheet
+from backend.data.meaning.mapping import ColumnMap, Role
 from backend.errors import CallError, MedTuneError, WorkspaceError
 from backend.files import close_to_writing
 from backend.hub.settings import HubSettings, default_file
@@ -324,6 +326,28 @@ def test_a_list_that_is_rated_blind_tells_no_names(
     open_ballot(services.workspace, sheet)
     with pytest.raises(MedTuneError, match="rated blind"):
         all_of["follow_answers"].call("en", {"sheet": sheet.id})
+
+
+def test_rows_over_the_cutoff_are_counted_before_they_are_dropped(
+    services: Services, all_of: dict[str, Endpoint], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """With other columns than the page's there were no lengths, and the call was refused with what
+    a person is to do on the page."""
+    source, desk = "notes.json", services.desk
+    begun: list[ColumnMap | None] = []
+    monkeypatch.setattr(desk, "measure", lambda look: begun.append(look.columns))
+    before = desk.draft(source)
+    desk.change(source, lambda draft: replace(draft, drop=True, model=MODEL, template="default"))
+    try:
+        for columns in ({}, {"question": "Response"}):
+            given = {"source": source, "name": "shorter", "columns": columns}
+            with pytest.raises(CallError) as refused:
+                all_of["prepare_dataset"].call("en", given)
+            assert "call this again" in refused.value.sentence("en")
+    finally:
+        desk.change(source, lambda _: before)
+    asked = [one.column(Role.QUESTION) for one in begun if one is not None]
+    assert asked == ["Question", "Response"]
 
 
 CHANGES: dict[str, dict[str, Any]] = {

@@ -88,7 +88,9 @@ class DatasetActions:
     ) -> dict[str, Any]:
         """Make a dataset for training from a data file, in a process of its own; follow it with
         `follow_dataset`. The checks' remedies are applied as they stand on the page: as advised
-        where nobody chose otherwise. The file itself is never changed.
+        where nobody chose otherwise. The file itself is never changed. Where the page says that
+        rows over the cutoff are dropped, their tokens are counted first: this refuses and says so,
+        until a later call finds them counted.
 
         Args:
             source: Id of a data file, from `list_data_files`.
@@ -121,6 +123,7 @@ class DatasetActions:
             percent=validation_share * 100,
             seed=seed,
         )
+        self._count_first(look)
         recipe = look.recipe
         task = start_preparing(
             self._workspace,
@@ -131,6 +134,21 @@ class DatasetActions:
             lengths=self._desk.lengths_folder(look) if recipe.cutoff else None,
         )
         return self._told(settings.name, task, language)
+
+    def _count_first(self, look: Look) -> None:
+        """Let tokens be counted by which rows are to be dropped, where they are not.
+
+        Raises:
+            CallError: they are being counted.
+            DataError: they can't be.
+        """
+        if not look.draft.drop or look.lengths is not None or not look.columns or look.fault:
+            return
+        if (problem := look.measuring.problem if look.measuring else None) is not None:
+            raise DataError(problem.key, **problem.params)
+        self._workspace.check_writable()
+        self._desk.measure(look)
+        raise CallError("outside.errors.counting", cutoff=look.draft.cutoff)
 
     def follow_dataset(self, language: str, name: str, wait_seconds: float = 0) -> dict[str, Any]:
         """How far the preparation of a dataset is, or what became of it.
