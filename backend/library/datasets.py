@@ -6,7 +6,7 @@ Knows where they are, not what is in them: that is ``backend.data``'s.
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -15,7 +15,7 @@ from backend.library import links
 from backend.library.manifest import MANIFEST, Manifest
 from backend.library.records import record_of
 from backend.problems import Problem
-from backend.text import ASSETS
+from backend.text import ASSETS, text
 from backend.workspace import Workspace
 
 SAMPLES = ASSETS / "samples"
@@ -61,6 +61,28 @@ def list_raw_datasets(workspace: Workspace) -> list[RawDataset]:
     raw = workspace.raw_datasets
     files = sorted({*data_files(raw), *links.lost(workspace, raw)})
     return samples + [_in_workspace(workspace, file) for file in files]
+
+
+def said_of_unusable(datasets: Iterable[RawDataset], language: str) -> str:
+    """Which data files can't be chosen and why, in a line for a person; empty where all can."""
+    found = [one for one in datasets if one.problems]
+    said = [
+        text(
+            language,
+            "data.unusable.one",
+            name=one.id if len(one.id) <= _SHOWN_NAME else f"{one.id[: _SHOWN_NAME - 1]}…",
+            reason=one.problems[0].sentence(language),
+        )
+        for one in found[:_SHOWN_UNUSABLE]
+    ]
+    if len(found) > _SHOWN_UNUSABLE:
+        said.append(text(language, "data.unusable.more", count=len(found) - _SHOWN_UNUSABLE))
+    return text(language, "data.unusable.line", files=" ".join(said)) if said else ""
+
+
+_SHOWN_UNUSABLE = 3
+_SHOWN_NAME = 60
+"""Files that are named in one line, and characters of a name: the shelf lists all of them."""
 
 
 def find_raw_dataset(workspace: Workspace, dataset_id: str) -> RawDataset:

@@ -13,6 +13,7 @@ from backend.library.datasets import (
     find_raw_dataset,
     list_raw_datasets,
     ready_raw_dataset,
+    said_of_unusable,
 )
 from backend.workspace import Workspace
 
@@ -73,6 +74,22 @@ def test_link_out_of_the_workspace(workspace: Workspace, tmp_path: Path) -> None
     with pytest.raises(LibraryError, match="leads out of the workspace"):
         ready_raw_dataset(workspace, dataset.id)
     assert ready_raw_dataset(workspace, "sample/medical_en").bundled
+
+
+def test_which_can_not_be_chosen_is_said_in_a_line(workspace: Workspace, tmp_path: Path) -> None:
+    """They were missing from the Data tab's list without a word."""
+    put(workspace, "good.json")
+    assert said_of_unusable(list_raw_datasets(workspace), "en") == ""
+    put(workspace, "a.json", f"{'n' * 90}.json", content="")
+    (tmp_path / "elsewhere.json").write_text("[]")
+    (workspace.raw_datasets / "link.json").symlink_to(tmp_path / "elsewhere.json")
+    said = said_of_unusable(list_raw_datasets(workspace), "en")
+    assert said.startswith("Not to be chosen: “a.json”. The file is empty. ")
+    assert "“link.json”. It is a link that leads out of the workspace. " in said
+    assert f"“{'n' * 59}…”. The file is empty." in said
+    assert "good.json" not in said and "more" not in said
+    put(workspace, "0.json", "1.json", content="")
+    assert "另有 2 个" in said_of_unusable(list_raw_datasets(workspace), "zh")
 
 
 @pytest.mark.parametrize("dataset_id", ["", "none.json", "../raw/a.json", "sample/x", "a\0"])
