@@ -8,7 +8,7 @@ from contextlib import suppress
 
 _COLLECTED = 50_000
 """So many objects more than before, and they are looked at. Rows make none that hold each other,
-and to look at them after each 700, which is Python's own number, takes a twelfth of a study."""
+and to look after each 700, which is Python's own number, takes up to a twelfth of a study."""
 
 _M_TRIM_THRESHOLD, _M_MMAP_THRESHOLD = -1, -3  # of glibc's malloc.h
 _KEPT_BYTES = 128 << 20
