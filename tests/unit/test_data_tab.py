@@ -184,6 +184,18 @@ def test_the_cutoff_that_was_chosen_is_the_one_of_the_token_view(
     assert tab._refresh("en", None, View(), "", ())[-1] == 2048
 
 
+def test_a_file_that_is_no_choice_is_told_with_the_reason(
+    workspace: Workspace, tab: DataTab
+) -> None:
+    put(workspace, medical_rows(5))
+    put(workspace, "", "nothing.json")
+    choices, said, *_ = tab._refresh("en", ID, View(), "", ())
+    assert "nothing.json" not in choices["choices"]
+    assert "“nothing.json”" in said and "empty" in said
+    (workspace.raw_datasets / "nothing.json").unlink()
+    assert not tab._refresh("en", ID, View(), "", ())[1]
+
+
 # --- What moves by itself -----------------------------------------------------------------------
 
 
@@ -213,7 +225,7 @@ def test_a_tick_asks_a_browser_for_nothing_that_an_answer_changes(
 
 def test_a_page_that_outlives_its_server_keeps_its_file(workspace: Workspace, tab: DataTab) -> None:
     put(workspace, medical_rows(5))
-    choices, *drawn = tab._refresh("en", ID, View(), "", ())
+    choices, _, *drawn = tab._refresh("en", ID, View(), "", ())
     assert "value" not in choices
     assert 'data-row="1"' in shown(tab, drawn)[tab.rows.rows]
     assert View(ID) in drawn

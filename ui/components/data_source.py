@@ -12,6 +12,7 @@ from backend.data.desk import Desk
 from backend.data.look import Look, doubt_in
 from backend.data.reading.reader import RowReader
 from backend.data.tasks import Task, TaskState
+from backend.library.datasets import RawDataset, said_of_unusable
 from backend.library.models import list_models
 from backend.library.templates import guess_template, template_names
 from backend.problems import Problem
@@ -20,8 +21,9 @@ from backend.workspace import Workspace
 from ui.components.actions import action_slot
 from ui.components.data_canvas import CHOOSE, Asked, Canvas
 from ui.components.data_facts import Source, Work, source_facts
+from ui.components.slot import slot
 from ui.components.ways import SAMPLE
-from ui.html import Safe, empty
+from ui.html import Safe, element, empty
 from ui.i18n import Words
 
 STUDY = "study"
@@ -32,6 +34,7 @@ class SourcePanel:
 
     Attributes:
         shown: What ``show`` fills.
+        unusable: For what ``left_out`` says.
     """
 
     def __init__(self, words: Words, *, workspace: Workspace, desk: Desk) -> None:
@@ -40,6 +43,7 @@ class SourcePanel:
             self.source = self._dropdown(words, "source", scale=3)
             self.model = self._dropdown(words, "model", scale=2)
             self.template = self._dropdown(words, "template", scale=1, min_width=170)
+        self.unusable = slot("data-unusable")
         self.facts = action_slot("data-survey")
         self.shown = [self.model, self.template, self.facts]
 
@@ -74,6 +78,11 @@ class SourcePanel:
             ),
             _facts(language, look) if look else _nothing(language),
         ]
+
+    def left_out(self, language: str, files: Sequence[RawDataset]) -> Safe:
+        """The files that are no choice, and why: who looks for one learns it here."""
+        said = said_of_unusable(files, language)
+        return element("p", said, cls="mt-quiet mt-small") if said else Safe("")
 
     def prefill(self, look: Look) -> Look:
         """Choose a tokenizer for a file that none was chosen for: the first model's."""

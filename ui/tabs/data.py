@@ -3,6 +3,7 @@ prepare it."""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -12,7 +13,7 @@ from backend.data.look import Look
 from backend.data.preparing import list_preparing
 from backend.data.tasks import Task
 from backend.errors import MedTuneError
-from backend.library.datasets import list_raw_datasets
+from backend.library.datasets import RawDataset, list_raw_datasets
 from backend.services import Services
 from ui.components.checks_panel import ChecksPanel
 from ui.components.choices import UNSENT, choices_now
@@ -76,6 +77,7 @@ class DataTab:
             self._refresh,
             [
                 self.top.source,
+                self.top.unusable,
                 *self.canvas.shown,
                 self.canvas.view,
                 *self.shelf.shown,
@@ -198,7 +200,8 @@ class DataTab:
         comparing: tuple[str, ...],
     ) -> list[Any]:
         """Choices and all the rest again: a new file may have come, or a new language."""
-        sources = self._sources()
+        files = list_raw_datasets(self._workspace)
+        sources = _usable(files)
         # A page that outlives its server sends what it shows to one that knows of nothing yet.
         known = view.source or sent
         chosen = known if known in sources else None
@@ -209,7 +212,8 @@ class DataTab:
         shelf = self.shelf.show(language, question, comparing)
         cutoff = self.tokens.cutoff_for(chosen)
         choices = choices_now(sources, sent=sent, kept=chosen)
-        return [choices, *shown, replace(view, source=chosen), *shelf, cutoff]
+        left_out = self.top.left_out(language, files)
+        return [choices, left_out, *shown, replace(view, source=chosen), *shelf, cutoff]
 
     def _glance(self, language: str, source: str | None) -> Beat:
         """Whether a tick would do something."""
@@ -261,12 +265,16 @@ class DataTab:
     # What there is
 
     def _sources(self) -> list[str]:
-        return [one.id for one in list_raw_datasets(self._workspace) if not one.problems]
+        return _usable(list_raw_datasets(self._workspace))
 
     def _preparing(self, look: Look | None) -> Task | None:
         """The last preparation of a file that was not taken off the page."""
         tasks = list_preparing(self._workspace, look.path) if look else []
         return tasks[0] if tasks else None
+
+
+def _usable(files: Sequence[RawDataset]) -> list[str]:
+    return [one.id for one in files if not one.problems]
 
 
 def _sign(task: Task | None) -> tuple[Any, ...]:
