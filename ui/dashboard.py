@@ -233,7 +233,7 @@ def _show(trigger: Any, refresh: Refresh, header: Header) -> Any:
     """Show what is on disk; what is wrong there is a sentence, whichever tab meets it."""
     return trigger(
         told(refresh.show),
-        [header.language, *refresh.inputs],
+        [header.spoken, *refresh.inputs],
         list(refresh.outputs),
         **{**PRIVATE, **refresh.options},
     )
@@ -251,16 +251,17 @@ def _wire_language(
         same = language == words.language
         updates = [gr.skip() for _ in words.components] if same else words.updates(language)
         # Not again what the page has: a language that was chosen meanwhile would be undone.
-        return [gr.skip() if same else language, *updates]
+        return [gr.skip() if same else language, language, *updates]
 
     def on_change(language: str) -> list[Any]:
-        return [language, *words.updates(language)]
+        return [language, language, *words.updates(language)]
 
-    loaded = page.load(on_load, header.remembered, [header.language, *words.components], **PRIVATE)
+    worded = [header.spoken, *words.components]
+    loaded = page.load(on_load, header.remembered, [header.language, *worded], **PRIVATE)
     changed = header.language.input(
         on_change,
         header.language,
-        [header.remembered, *words.components],
+        [header.remembered, *worded],
         trigger_mode="always_last",
         **PRIVATE,
     )

@@ -35,7 +35,15 @@ MOST_ENDED = 20
 
 @dataclass(frozen=True)
 class Header:
+    """What other parts of the page need of it.
+
+    Attributes:
+        spoken: The page's language as the server knows it. A tab that is opened while the page
+            learns its language would be asked for in another one.
+    """
+
     language: gr.Radio
+    spoken: gr.State
     remembered: gr.BrowserState
     refresh: Refresh
 
@@ -81,6 +89,7 @@ def build_header(
     let_keys_pass_lists()
     # A fixed secret: what is kept is no secret, and a random one would forget at each restart.
     remembered = gr.BrowserState("", storage_key="medtune.language", secret="medtune")
+    spoken = gr.State(words.language)
 
     title = gr.HTML(
         value={},
@@ -104,7 +113,7 @@ def build_header(
         unseen=True,
     )
     refresh = Refresh(lambda chosen: now(services, chosen), [activity, title])
-    return Header(language=language, remembered=remembered, refresh=refresh)
+    return Header(language=language, spoken=spoken, remembered=remembered, refresh=refresh)
 
 
 def now(services: Services, language: str) -> tuple[Safe, dict[str, Any]]:

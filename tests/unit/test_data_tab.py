@@ -207,10 +207,20 @@ def test_a_tick_shows_the_rows_that_the_page_was_turned_to(
     put(workspace, medical_rows(20))
     studied(workspace, desk)
     turned = View(ID, Asked(first=6))
-    drawn = shown(tab, tab._tick("en", turned, "", (), "rows", ()))
+    drawn = shown(tab, tab._tick("en", turned, "", (), "rows", ())[1:])
     assert 'data-row="6"' in drawn[tab.rows.rows]
     assert 'data-row="1"' not in drawn[tab.rows.rows]
     assert drawn[tab.rows.last] == 10
+
+
+def test_a_tab_that_was_opened_before_the_page_knew_its_language_learns_it(tab: DataTab) -> None:
+    nothing = View(language="en")
+    assert all(one == gr.skip() for one in tab._tick("en", nothing, "", (), "", ()))
+    _, *drawn = tab._tick("zh", nothing, "", (), "", ())
+    assert "请" in shown(tab, drawn)[tab.checks.list]
+    learned = next(one for one in drawn if isinstance(one, View))
+    assert learned == View(language="zh")
+    assert all(one == gr.skip() for one in tab._tick("zh", learned, "", (), "", ()))
 
 
 def test_a_tick_asks_a_browser_for_nothing_that_an_answer_changes(
@@ -228,7 +238,7 @@ def test_a_page_that_outlives_its_server_keeps_its_file(workspace: Workspace, ta
     choices, _, *drawn = tab._refresh("en", ID, View(), "", ())
     assert "value" not in choices
     assert 'data-row="1"' in shown(tab, drawn)[tab.rows.rows]
-    assert View(ID) in drawn
+    assert View(ID, language="en") in drawn
 
 
 # --- The evaluation file ------------------------------------------------------------------------

@@ -44,7 +44,7 @@ class Asked:
 
 @dataclass(frozen=True)
 class View:
-    """What a page was last given to show: a file's id, and which of its rows.
+    """What a page was last given to show: a file's id, which of its rows, and in which language.
 
     It is kept by the server, since what a page sends may be of before an answer that is on its way
     to it: a tick that is asked for while rows are turned would turn them back.
@@ -52,6 +52,7 @@ class View:
 
     source: str | None = None
     asked: Asked = field(default_factory=Asked)
+    language: str = ""
 
 
 Draw = Callable[[str, str | None, Asked], list[Any]]
@@ -192,7 +193,7 @@ class Canvas:
             *(drawn if refill else self.left_alone(drawn)),
             asked.first if asked.first != before.first else gr.skip(),
             asked.words if asked.words != before.words else gr.skip(),
-            View(source, asked),
+            View(source, asked, language),
         ]
 
 

@@ -27,7 +27,7 @@ from ui.components.pulse import Beat, Pulse, about
 from ui.components.rows_panel import RowsPanel
 from ui.components.tokens_panel import TokensPanel
 from ui.errors import told
-from ui.html import element
+from ui.html import Safe, element
 from ui.i18n import Words
 from ui.wiring import PRIVATE, Refresh
 
@@ -141,7 +141,14 @@ class DataTab:
                 self.preparation.name,
                 self.seen,
             ],
-            [*canvas.shown, *self.shelf.shown, self.preparation.name, self.seen],
+            [
+                self.top.unusable,
+                *canvas.shown,
+                canvas.view,
+                *self.shelf.shown,
+                self.preparation.name,
+                self.seen,
+            ],
         )
 
     # What happens
@@ -162,7 +169,7 @@ class DataTab:
         except MedTuneError as error:
             # What stands there is of the file before: it must not stay under this one's name.
             shown = self._refused(language, error)
-        view = View(source, asked)
+        view = View(source, asked, language)
         cutoff = self.tokens.cutoff_for(source)
         return [*shown, asked.first, asked.words, view, name, cutoff]
 
@@ -213,7 +220,7 @@ class DataTab:
         cutoff = self.tokens.cutoff_for(chosen)
         choices = choices_now(sources, sent=sent, kept=chosen)
         left_out = self.top.left_out(language, files)
-        return [choices, left_out, *shown, replace(view, source=chosen), *shelf, cutoff]
+        return [choices, left_out, *shown, View(chosen, view.asked, language), *shelf, cutoff]
 
     def _glance(self, language: str, source: str | None) -> Beat:
         """Whether a tick would do something."""
@@ -239,14 +246,20 @@ class DataTab:
             look = None
         task = self._preparing(look)
         now = self._signs(language, look, task)
-        if look is None or seen == now:
-            return [gr.skip()] * (len(self.canvas.shown) + 3)
-        ended = bool(seen) and seen[-1] != now[-1]
-        shelf = self.shelf.show(language, question, comparing) if ended else [gr.skip()]
+        # It was opened before the page knew its language.
+        anew = bool(view.language) and view.language != language
+        if not anew and (look is None or seen == now):
+            return [gr.skip()] * (len(self.canvas.shown) + 5)
+        ended = bool(seen) and bool(now) and seen[-1] != now[-1]
+        shelf = self.shelf.show(language, question, comparing) if ended or anew else [gr.skip()]
         used = ended and task is not None and name == name_of(task)
         fresh = self.preparation.offer(view.source, used=used) if ended else gr.skip()
         drawn = self.canvas.left_alone(self._drawn(language, look, view.asked))
-        return [*drawn, *shelf, fresh, now]
+        left_out = self._left_out(language) if anew else gr.skip()
+        return [left_out, *drawn, replace(view, language=language), *shelf, fresh, now]
+
+    def _left_out(self, language: str) -> Safe:
+        return self.top.left_out(language, list_raw_datasets(self._workspace))
 
     def _signs(self, language: str, look: Look | None, task: Task | None) -> tuple[Any, ...]:
         """What tells one tick from the next; the last is how a preparation stands."""
