@@ -20,11 +20,12 @@ from benchmarks.pages import PATIENCE_MS, new_page, percentile, side_by_side
 
 ROUNDS = 5
 """Pages that are opened; each tab is visited for the first time on each of them."""
-LATER = 3
+LATER = 2
 """Visits of each tab on a page after the first one."""
 MOST_MS = 150
 PERCENT = 95
 SETTLE_MS = 2000
+"""After a page has opened; half of it after a first visit of a tab, a third after a later one."""
 
 CONTENT: Mapping[str, str] = {
     "data": "#prepared article",
@@ -86,7 +87,7 @@ def visited(
                     later[name].append(milliseconds)
                 elif name != "download":
                     first[name].append(milliseconds)
-                page.wait_for_timeout(SETTLE_MS if number == 0 else SETTLE_MS / 3)
+                page.wait_for_timeout(SETTLE_MS / (3 if number else 2))
 
 
 def switched_bare(browser: Browser, address: str) -> list[float]:
