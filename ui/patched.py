@@ -37,10 +37,20 @@ def _of(*names: str) -> bytes:
 
 
 HELPERS = {
-    "core-": _of("attached_events", "find_component"),
+    "core-": _of("attached_events", "find_component", "render_ahead"),
     "index-": _of("answers_in_order"),
 }
 """Functions of ours that mended ones call, at the end of their script."""
+
+_FIRST_VISIT = (
+    b"async render_previously_invisible_children(e){let t=Z(this.root,e);if(!t)return;let n=[];"
+    b"if(K(t,this.#d,n,!0),n.length!==0){q(t,this.#r.api_url),await C(),await x(),"
+    b"await new Promise(e=>requestAnimationFrame(e));for(let e of n)this.#p(e)}}"
+)
+_READY = (
+    b"r.js&&Le(r.js).catch(e=>{console.error(`Error executing custom JS:`,e)}),"
+    b"_(!0),$e(X),he().then(ft),"
+)
 
 MENDS: Sequence[Mend] = (
     # find_node_by_id: went through the whole page for each input and target of each event.
@@ -123,6 +133,19 @@ MENDS: Sequence[Mend] = (
         b"this.create_node(e,c,!1,this.reactive_formatter))),"
         b"this.component_ids=e.map(e=>e.id),this.initial_tabs={},X(whole,this.initial_tabs),"
         b"this.postprocess(whole),",
+    ),
+    # AppTree: rendered what a tab holds when it was opened for the first time.
+    Mend(
+        "core-",
+        _FIRST_VISIT,
+        b"render_ahead(){return renderAhead({root:this.root,hidden:this.#d,"
+        b"load:e=>q(e,this.#r.api_url),settled:async()=>{await C(),await x()},"
+        b"tell:e=>this.#p(e)})}" + _FIRST_VISIT,
+    ),
+    Mend(
+        "Blocks-",
+        b"return O.ready.then(()=>{" + _READY + b"R.dispatch_load_events()}),",
+        b"return O.ready.then(()=>{" + _READY + b"R.dispatch_load_events(),O.render_ahead?.()}),",
     ),
     # Blocks: built the page anew as soon as it was there.
     Mend(

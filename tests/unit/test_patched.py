@@ -132,6 +132,52 @@ def test_the_events_of_a_component_are_those_that_gradio_finds() -> None:
     assert not same, "each component has a list of its own"
 
 
+def test_hidden_tabs_are_rendered_as_a_first_visit_would_render_them() -> None:
+    """Parents first, a few at a time; an accordion's content and a tab within a tab wait.
+
+    Scripts come last: the one that lets keys scroll the code ran before there was any. Where the
+    server hears which tab is chosen, it would hear of it before anybody was there.
+    """
+    tried = """
+      const hidden = new Set();
+      const node = (id, type, children = [], props = {}, visible = false) => {
+        if (!visible) hidden.add(id);
+        return { id, type, children, props: { props, shared_props: { visible } } };
+      };
+      const inner = [node(11, "tabitem", [node(12, "html")], { id: "x" }),
+        node(13, "tabitem", [node(14, "html")], { id: "y" })];
+      const unseen = node(9, "html", [], { js_on_load: "…" }, "hidden");
+      const told = node(16, "tabitem", [node(17, "html")], { id: "z" });
+      told.props.shared_props.attached_events = ["select"];
+      const root = node(0, "column", [node(1, "tabs", [
+        node(2, "tabitem", [node(3, "html", [], {}, true)], { id: "a" }, true),
+        node(4, "tabitem", [
+          node(5, "accordion", [node(6, "html")], { open: false }),
+          unseen,
+          node(8, "html", [], { js_on_load: "…" }),
+          node(7, "html"),
+          node(10, "tabs", inner, { selected: "y" }),
+          node(15, "tabs", [told], { selected: "z" }),
+        ], { id: "b" }),
+      ], { selected: "a" }, true)], {}, true);
+      const said = { loaded: [], told: [], slices: 0 };
+      const seen = (node) => [node.props.shared_props.visible ? node.id : [],
+        ...node.children.map(seen)].flat(9);
+      renderAhead({
+        root, hidden,
+        load: (node) => said.loaded.push(node.id),
+        settled: async () => { said.slices += 1; },
+        tell: (node) => said.told.push(node.id),
+      }).then(() => console.log(JSON.stringify({
+        ...said, seen: seen(root), unseen: unseen.props.shared_props.visible })));
+    """
+    said = ran("const window = {};" + helper("render_ahead.js") + tried)
+    assert said["told"] == said["loaded"] == [4, 5, 10, 13, 7, 14, 9, 8]
+    assert said["seen"] == [0, 1, 2, 3, 4, 5, 9, 8, 7, 10, 13, 14]
+    assert said["unseen"] == "hidden"
+    assert said["slices"] > 2, "the browser has time for other things between them"
+
+
 def test_answers_wait_for_the_event_that_came_before_theirs() -> None:
     tried = """
       const client = { opened: 0, open_stream() { this.opened += 1; } };
