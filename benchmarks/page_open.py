@@ -19,9 +19,8 @@ from playwright.sync_api import Browser
 
 from benchmarks.common import Result, shown_beside, table
 from benchmarks.lived_in import lived_in
-from benchmarks.pages import MINIMAL, new_page
-from benchmarks.servers import resident_megabytes, running
-from benchmarks.watched_run import chromium, medtune
+from benchmarks.pages import Pages, new_page, side_by_side
+from benchmarks.servers import resident_megabytes
 
 ROUNDS = 7
 """That count; one more goes first."""
@@ -67,16 +66,13 @@ class Opening:
 
 def measure() -> list[Result]:
     """The promise; beside it the work of the main thread, the page's bytes, the memory."""
-    with tempfile.TemporaryDirectory() as root:
-        workspace = lived_in(Path(root) / "workspace")
-        with (
-            running(medtune(workspace)) as (process, address),
-            running(MINIMAL) as (_, bare_address),
-            chromium() as browser,
-        ):
-            rounds = in_turns(browser, address, bare_address)
-            size, bare_size = (_kilobytes(one) for one in (address, bare_address))
-            megabytes = resident_megabytes(process.pid)
+    with (
+        tempfile.TemporaryDirectory() as root,
+        side_by_side(lived_in(Path(root) / "workspace")) as pages,
+    ):
+        rounds = in_turns(pages)
+        size, bare_size = (_kilobytes(one) for one in (pages.ours, pages.minimal))
+        megabytes = resident_megabytes(pages.pid)
     return [
         *compared(rounds),
         shown_beside("first HTML", size, "kB", bare_size),
@@ -84,14 +80,14 @@ def measure() -> list[Result]:
     ]
 
 
-def in_turns(browser: Browser, address: str, bare: str) -> list[tuple[Opening, Opening]]:
+def in_turns(pages: Pages) -> list[tuple[Opening, Opening]]:
     """Pairs of ours and the minimal page's; which is first changes."""
     rounds = []
     for number in range(ROUNDS + 1):
         if number % 2:
-            ours, theirs = opened(browser, address), opened(browser, bare)
+            ours, theirs = (opened(pages.browser, one) for one in (pages.ours, pages.minimal))
         else:
-            theirs, ours = opened(browser, bare), opened(browser, address)
+            theirs, ours = (opened(pages.browser, one) for one in (pages.minimal, pages.ours))
         rounds.append((ours, theirs))
     return rounds[1:]
 

@@ -16,17 +16,16 @@ from playwright.sync_api import Browser, Page
 
 from benchmarks.common import Result, at_most, shown_beside, table
 from benchmarks.lived_in import lived_in
-from benchmarks.pages import MINIMAL, PATIENCE_MS, new_page, percentile
-from benchmarks.servers import running
-from benchmarks.watched_run import chromium, medtune
+from benchmarks.pages import PATIENCE_MS, new_page, percentile, side_by_side
 
 ROUNDS = 5
 """Pages that are opened; each tab is visited for the first time on each of them."""
-LATER = 3
+LATER = 2
 """Visits of each tab on a page after the first one."""
 MOST_MS = 150
 PERCENT = 95
 SETTLE_MS = 2000
+"""After a page has opened; half of it after a first visit of a tab, a third after a later one."""
 
 CONTENT: Mapping[str, str] = {
     "data": "#prepared article",
@@ -54,19 +53,16 @@ window.switched = (wanted, name) => new Promise((done) => {
 
 def measure() -> list[Result]:
     """The promises for first and later visits, and a minimal page beside them."""
-    with tempfile.TemporaryDirectory() as root:
-        workspace = lived_in(Path(root) / "workspace")
-        with (
-            running(medtune(workspace)) as (_, address),
-            running(MINIMAL) as (_, bare_address),
-            chromium() as browser,
-        ):
-            first: dict[str, list[float]] = {name: [] for name in CONTENT}
-            later: dict[str, list[float]] = {name: [] for name in CONTENT}
-            bare: list[float] = []
-            for _ in range(ROUNDS):
-                visited(browser, address, first, later)
-                bare += switched_bare(browser, bare_address)
+    first: dict[str, list[float]] = {name: [] for name in CONTENT}
+    later: dict[str, list[float]] = {name: [] for name in CONTENT}
+    bare: list[float] = []
+    with (
+        tempfile.TemporaryDirectory() as root,
+        side_by_side(lived_in(Path(root) / "workspace")) as pages,
+    ):
+        for _ in range(ROUNDS):
+            visited(pages.browser, pages.ours, first, later)
+            bare += switched_bare(pages.browser, pages.minimal)
     return compared(first, later, bare)
 
 
@@ -91,7 +87,7 @@ def visited(
                     later[name].append(milliseconds)
                 elif name != "download":
                     first[name].append(milliseconds)
-                page.wait_for_timeout(SETTLE_MS if number == 0 else SETTLE_MS / 3)
+                page.wait_for_timeout(SETTLE_MS / (3 if number else 2))
 
 
 def switched_bare(browser: Browser, address: str) -> list[float]:

@@ -26,9 +26,8 @@ from benchmarks.common import Result, at_most, shown_beside, table
 from benchmarks.fetching import LocalHub, Ours
 from benchmarks.fetching import running as fetching
 from benchmarks.lived_in import lived_in
-from benchmarks.pages import MINIMAL, PATIENCE_MS, new_page, percentile
-from benchmarks.servers import running
-from benchmarks.watched_run import Trainer, a_living_run, chromium, medtune
+from benchmarks.pages import PATIENCE_MS, new_page, percentile, side_by_side
+from benchmarks.watched_run import Trainer, a_living_run
 from tests.fakes.hub import Repeated, hub_running
 from tests.fakes.openai_server import serving, status
 
@@ -78,10 +77,10 @@ def measure() -> list[Result]:
     """The promises, and each field's own median."""
     times: dict[str, list[float]] = {}
     bare: list[float] = []
-    with busy_dashboard() as address, running(MINIMAL) as (_, other), chromium() as browser:
+    with busy_workspace() as workspace, side_by_side(workspace) as pages:
         ours = 0.0
-        with new_page(browser, WATCH) as page:
-            ask(page, address)
+        with new_page(pages.browser, WATCH) as page:
+            ask(page, pages.ours)
             for place, (tab, fields) in enumerate(FIELDS.items()):
                 page.locator(f"#tab-{tab}-button").click()
                 page.wait_for_timeout(SETTLE_MS)
@@ -90,13 +89,13 @@ def measure() -> list[Result]:
                     times[name], longest = typed(page, box(page, name))
                     ours = max(ours, longest)
                 if place % 2 == 0:
-                    bare += typed_bare(browser, other)
+                    bare += typed_bare(pages.browser, pages.minimal)
     return [*compared(times, bare), long_tasks(ours)]
 
 
 @contextmanager
-def busy_dashboard() -> Iterator[str]:
-    """The address of a dashboard with a run, a download and four answers under way."""
+def busy_workspace() -> Iterator[Workspace]:
+    """With a run, a download, and a conversation whose four answers take as long as the block."""
     with ExitStack() as stack:
         root = Path(stack.enter_context(tempfile.TemporaryDirectory()))
         stack.enter_context(patch.dict(os.environ, XDG_CONFIG_HOME=str(root)))
@@ -113,8 +112,7 @@ def busy_dashboard() -> Iterator[str]:
         columns = [vars(remote(server.url, name).saved()) for name in COLUMNS]
         kept = {"version": 2, "created": "2026-11-01T00:00:00+00:00", "columns": columns}
         write_json(workspace.chats / "measured.json", kept)
-        _, address = stack.enter_context(running(medtune(workspace)))
-        yield address
+        yield workspace
 
 
 def download_into(workspace: Workspace, stack: ExitStack) -> None:

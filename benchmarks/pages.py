@@ -9,10 +9,13 @@ import math
 import sys
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from dataclasses import dataclass
 
 from playwright.sync_api import Browser, Page
 
-from benchmarks.servers import Candidate
+from backend.workspace import Workspace
+from benchmarks.servers import Candidate, running
+from benchmarks.watched_run import chromium, medtune
 
 PATIENCE_MS = 120_000
 
@@ -30,6 +33,31 @@ const painted = (done) => requestAnimationFrame(() => {
   port2.postMessage(null);
 });
 """
+
+
+@dataclass(frozen=True)
+class Pages:
+    """A browser, and the addresses of the dashboard and of a minimal Gradio page.
+
+    Attributes:
+        pid: Of the dashboard's web process.
+    """
+
+    browser: Browser
+    ours: str
+    minimal: str
+    pid: int
+
+
+@contextmanager
+def side_by_side(workspace: Workspace) -> Iterator[Pages]:
+    """The dashboard on a workspace, and a minimal page to compare it with."""
+    with (
+        running(medtune(workspace)) as (process, ours),
+        running(MINIMAL) as (_, minimal),
+        chromium() as browser,
+    ):
+        yield Pages(browser, ours, minimal, process.pid)
 
 
 @contextmanager

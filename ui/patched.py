@@ -1,35 +1,175 @@
-"""One function of Gradio's own script, mended as it is served.
+"""Functions of Gradio's own scripts, mended as they are served: those that are slow on a page as
+large as this one, and one that hands answers on out of their order.
 
-Where another version of Gradio has it no more, its script goes out as it is: the page is slower
-then, and right all the same. A test says so before anybody sees it.
+Each is known by its whole text. Where another version of Gradio has one of a script no more, that
+script goes out as it is: the page is slower then, or shows an earlier answer last. A test says so
+before anybody sees it.
 """
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import Any
 
 from backend.access.gate import Application
 from backend.text import ASSETS
 from ui.answers import asked, say
 
-SLOW = (
-    b"function Z(e,t){if(e.id===t)return e;if(e.children)for(let n of e.children)"
-    b"{let e=Z(n,t);if(e)return e}return null}"
-)
-"""Gradio 6.31's ``find_node_by_id`` (js/core/src/init.svelte.ts), as it is built."""
 
-STREAM = (
-    b"s.onmessage=async function(a){let s=JSON.parse(a.data);if(s.msg===`close_stream`)"
-    b"{wt(r,o.abort_controller);return}let c=s.event_id;"
-)
-"""Its ``open_stream`` (client/js/src/utils/stream.ts)."""
+@dataclass(frozen=True)
+class Mend:
+    """What stands in place of a piece of a script.
 
-ORDERED = (
-    b"s.onmessage=async function(a){let s=JSON.parse(a.data);if(s.msg===`close_stream`)"
-    b"{wt(r,o.abort_controller);openAgain(o,r,t);return}await inOrder(o,e,s);let c=s.event_id;"
+    Args:
+        script: How the script's name begins.
+        slow: The piece of Gradio 6.31's, as it is built.
+        quick: What is served instead; it does the same.
+    """
+
+    script: str
+    slow: bytes
+    quick: bytes
+
+
+def _of(*names: str) -> bytes:
+    return b"".join((ASSETS / "js" / "gradio" / f"{name}.js").read_bytes() for name in names)
+
+
+HELPERS = {
+    "core-": _of("attached_events", "find_component", "render_ahead"),
+    "index-": _of("answers_in_order"),
+}
+"""Functions of ours that mended ones call, at the end of their script."""
+
+_FIRST_VISIT = (
+    b"async render_previously_invisible_children(e){let t=Z(this.root,e);if(!t)return;let n=[];"
+    b"if(K(t,this.#d,n,!0),n.length!==0){q(t,this.#r.api_url),await C(),await x(),"
+    b"await new Promise(e=>requestAnimationFrame(e));for(let e of n)this.#p(e)}}"
+)
+_READY = (
+    b"r.js&&Le(r.js).catch(e=>{console.error(`Error executing custom JS:`,e)}),"
+    b"_(!0),$e(X),he().then(ft),"
 )
 
-SCRIPTS = ("/assets/core-", "/assets/index-")
+MENDS: Sequence[Mend] = (
+    # find_node_by_id: went through the whole page for each input and target of each event.
+    Mend(
+        "core-",
+        b"function Z(e,t){if(e.id===t)return e;if(e.children)for(let n of e.children)"
+        b"{let e=Z(n,t);if(e)return e}return null}",
+        b"",
+    ),
+    # open_stream: handed an answer to an event on before those that had come before it.
+    Mend(
+        "index-",
+        b"s.onmessage=async function(a){let s=JSON.parse(a.data);if(s.msg===`close_stream`)"
+        b"{wt(r,o.abort_controller);return}let c=s.event_id;",
+        b"s.onmessage=async function(a){let s=JSON.parse(a.data);if(s.msg===`close_stream`)"
+        b"{wt(r,o.abort_controller);openAgain(o,r,t);return}await inOrder(o,e,s);"
+        b"let c=s.event_id;",
+    ),
+    # find_attached_events: went through all targets of all events for each component.
+    Mend(
+        "core-",
+        b"find_attached_events(e,t){let n=t.filter(t=>t.targets.find(([t])=>t===e.id))"
+        b".map(t=>{let n=t.targets.find(([t])=>t===e.id);return n?n[1]:null}).filter(Boolean);",
+        b"find_attached_events(e,t){let n=attachedEvents(t,e.id);",
+    ),
+    # update_state: read all values of a component and of what is in it before it told it how an
+    # event is getting on.
+    Mend(
+        "core-",
+        b"r&&!(`value`in t)&&(await this.#m(e,r),await this.#h(r))",
+        b"r&&!(`value`in t)&&!(`loading_status`in t)&&(await this.#m(e,r),await this.#h(r))",
+    ),
+    # update_state: went through the whole page for a component that is not in it yet.
+    Mend(
+        "core-",
+        b"n&&`visible`in t&&(n.props.shared_props.visible=t.visible),q(this.root,",
+        b"n&&`visible`in t&&(n.props.shared_props.visible=t.visible),q(n??this.root,",
+    ),
+    # get_data: copied all that each input of an event has, choices and words too, for its value.
+    Mend(
+        "src-",
+        b"async get_data(){return c(this.props)}",
+        b"async get_data(e){if(!e)return c(this.props);"
+        b"let t={};for(let n of e)n in this.props&&(t[n]=c(this.props[n]));return t}",
+    ),
+    Mend(
+        "core-",
+        b"async get_state(e){let t=this.#s.get(e),n=Z(this.root,e);"
+        b"return!t&&!n?null:t?await t():n?",
+        b"async get_state(e,r){let t=this.#s.get(e),n=Z(this.root,e);"
+        b"return!t&&!n?null:t?await t(r):n?",
+    ),
+    Mend(
+        "core-",
+        b"let r=await n();if(!r)return;let i={};for(let e of Te)",
+        b"let r=await n(Te);if(!r)return;let i={};for(let e of Te)",
+    ),
+    Mend(
+        "Blocks-",
+        b"async gather_state(e,t=[]){return(await Promise.all(e.map("
+        b"e=>this.get_state_cb(e)))).map(",
+        b"async gather_state(e,t=[]){return(await Promise.all(e.map((e,n)=>"
+        b"this.get_state_cb(e,t.includes(n)?void 0:[`value`])))).map(",
+    ),
+    # AppTree: watched the tree for changes while it was being made.
+    Mend(
+        "core-",
+        b"this.#u=o,this.root=this.create_node({id:t.id,children:[]},new Map,!0);"
+        b"for(let t of e)t.props.visible!=0&&this.components_to_register.add(t.id);this.client=i,",
+        b"this.#u=o;let whole=this.create_node({id:t.id,children:[]},new Map,!0);"
+        b"for(let t of e)t.props.visible!=0&&this.components_to_register.add(t.id);this.client=i,",
+    ),
+    Mend(
+        "core-",
+        b"this.root.children=this.#t.children.map(e=>this.traverse(e,e=>"
+        b"this.create_node(e,c,!1,this.reactive_formatter))),"
+        b"this.component_ids=e.map(e=>e.id),this.initial_tabs={},X(this.root,this.initial_tabs),"
+        b"this.postprocess(this.root),",
+        b"whole.children=this.#t.children.map(e=>this.traverse(e,e=>"
+        b"this.create_node(e,c,!1,this.reactive_formatter))),"
+        b"this.component_ids=e.map(e=>e.id),this.initial_tabs={},X(whole,this.initial_tabs),"
+        b"this.postprocess(whole),",
+    ),
+    # AppTree: rendered what a tab holds when it was opened for the first time.
+    Mend(
+        "core-",
+        _FIRST_VISIT,
+        b"render_ahead(){return renderAhead({root:this.root,hidden:this.#d,"
+        b"load:e=>q(e,this.#r.api_url),settled:async()=>{await C(),await x()},"
+        b"tell:e=>this.#p(e)})}" + _FIRST_VISIT,
+    ),
+    Mend(
+        "Blocks-",
+        b"return O.ready.then(()=>{" + _READY + b"R.dispatch_load_events()}),",
+        b"return O.ready.then(()=>{" + _READY + b"R.dispatch_load_events(),O.render_ahead?.()}),",
+    ),
+    # Blocks: built the page anew as soon as it was there.
+    Mend(
+        "Blocks-",
+        b"le(()=>{v(),oe(()=>{O.reload(",
+        b"let builtJustNow=!0;le(()=>{v(),builtJustNow?builtJustNow=!1:oe(()=>{O.reload(",
+    ),
+    # set_event_args: copied all that a target has before it looked whether anything is to be set.
+    Mend(
+        "Blocks-",
+        b"async set_event_args(e,t){let n={},r=await this.get_state_cb?.(e);",
+        b"async set_event_args(e,t){if(!Object.keys(t).length)return()=>{};"
+        b"let n={},r=await this.get_state_cb?.(e);",
+    ),
+    # update_loading_status: told each output how each event is getting on, also where nothing of it
+    # is to be seen.
+    Mend(
+        "Blocks-",
+        b"update_loading_status(e){this.loading_stati.update(e),",
+        b"update_loading_status(e){"
+        b"if(this.loading_stati.show_progress[e.fn_index]===`hidden`)return;"
+        b"this.loading_stati.update(e),",
+    ),
+)
 
 
 class Patched:
@@ -37,19 +177,22 @@ class Patched:
 
     def __init__(self, app: Application) -> None:
         self._app = app
-        self._quick = (ASSETS / "js" / "find_component.js").read_bytes()
-        self._order = (ASSETS / "js" / "gradio" / "answers_in_order.js").read_bytes()
 
     async def __call__(self, scope: dict[str, Any], receive: Any, send: Any) -> None:
-        if not (scope["type"] == "http" and _is_script(scope["path"])):
+        mends = mends_of(scope["path"]) if scope["type"] == "http" else []
+        if not mends:
             await self._app(scope, receive, send)
             return
         begun, body = await asked(self._app, scope, receive)
-        body = body.replace(SLOW, self._quick)
-        if STREAM in body:
-            body = body.replace(STREAM, ORDERED) + self._order
+        if all(mend.slow in body for mend in mends):
+            for mend in mends:
+                body = body.replace(mend.slow, mend.quick)
+            body += HELPERS.get(mends[0].script, b"")
         await say((begun, body), send)
 
 
-def _is_script(path: str) -> bool:
-    return path.startswith(SCRIPTS) and path.endswith(".js")
+def mends_of(path: str) -> list[Mend]:
+    """What is mended in a script, by its address."""
+    if not path.endswith(".js"):
+        return []
+    return [one for one in MENDS if path.startswith(f"/assets/{one.script}")]

@@ -14,6 +14,7 @@ const emptyNote = root.querySelector(".mt-chart-empty");
 const errorNote = root.querySelector(".mt-chart-error");
 
 const LONGEST_WAIT_MS = 30000;
+const PATIENCE_MS = 500;
 
 let questions = 0; // rises when another thing is to be asked: an answer to an earlier one is too late
 let caughtUp = true; // nothing was new when the server was last asked
@@ -124,6 +125,24 @@ function follow() {
 
 // ---- beginning and end ---------------------------------------------------------------------------
 
+// Plotly's script is a large one: until the chart is seen and has something to draw, it would only keep
+// the rest of the page waiting. Where nothing comes, there is an empty chart.
+async function needed() {
+  await new Promise((resolve) => {
+    const shows = new ResizeObserver(() => {
+      if (!root.checkVisibility()) return;
+      shows.disconnect();
+      resolve();
+    });
+    shows.observe(root);
+  });
+  if (wanted().runs?.length) return;
+  await new Promise((resolve) => {
+    watch("value", resolve);
+    setTimeout(resolve, PATIENCE_MS);
+  });
+}
+
 async function havePlotly() {
   // The note says that it is tried again, and so it is; false when the chart has left the page.
   while (root.isConnected) {
@@ -178,6 +197,7 @@ async function begin() {
   words();
   notes();
   wireControls();
+  await needed();
   if (!(await havePlotly())) return;
   await Plotly.newPlot(plot, traces(), layout(), OPTIONS);
   plot.on("plotly_relayout", zoomed);

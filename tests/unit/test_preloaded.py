@@ -1,0 +1,39 @@
+"""The page names what a browser would find out in five rounds."""
+
+from __future__ import annotations
+
+import re
+
+import gradio as gr
+import pytest
+
+from ui import preloaded
+from ui.preloaded import FRONTEND, needed, preloads
+
+
+def test_a_page_names_its_shell_and_the_scripts_of_its_components() -> None:
+    names = list(dict.fromkeys(needed({"textbox", "html"})))
+    assert re.match(r"index-.*\.js", names[0]), "the one that asks for all the others is first"
+    for start in ("Index-", "core-", "Blocks-", "runtime-", "HTML-"):
+        assert [name for name in names if name.startswith(start) and name.endswith(".js")]
+    assert all((FRONTEND / "assets" / name).is_file() for name in names)
+    code = set(needed({"textbox", "html", "code"})) - set(names)
+    assert code, "a type of component has scripts of its own"
+
+
+def test_only_what_is_shown_is_named_and_each_once() -> None:
+    with gr.Blocks() as page:
+        gr.Textbox()
+        gr.Textbox()
+        gr.Code(visible=False)
+    page.theme_hash = "abc"
+    links = re.findall(r'<link [^>]*href="\./([^"]+)"', preloads(page).decode())
+    assert links[-1] == "theme.css?v=abc"
+    assert len(links) == len(set(links))
+    code = set(needed({"code"})) - set(needed({"textbox"}))
+    assert not code & {link.removeprefix("assets/") for link in links}
+
+
+def test_a_gradio_that_is_built_otherwise_gets_no_links(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(preloaded, "_TABLE", re.compile("another bundler"))
+    assert [name for name in needed({"textbox"}) if not name.startswith("index-")] == []

@@ -1,0 +1,67 @@
+"""Which of Gradio's scripts and styles a page needs, said in the page itself, so that a browser
+asks for all of them at once.
+
+Gradio's script finds them one after the other, in five rounds of questions and answers. What it
+would look up is read from its scripts. Where another version of Gradio writes that down otherwise,
+nothing is found here and the page comes as it did.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+
+import gradio as gr
+
+FRONTEND = Path(gr.__file__).parent / "templates" / "frontend"
+
+_ENTRY = re.compile(r'src="\./assets/(index-[\w-]+\.js)"')
+_TABLE = re.compile(r"m\.f=\[(.*?)\]")
+_IMPORT = (
+    r"import\(`\./{name}\.js`\)(?:\.then\([^()]*\))?\)?[^`]{{0,60}}?__vite__mapDeps\(\[([\d,]+)\]\)"
+)
+_SHELL = r"(?:Index|Blocks)-[\w-]+"
+
+
+def preloads(page: gr.Blocks) -> bytes:
+    """Links for the head of the page, in the order in which they are needed."""
+    shown = (
+        block for block in page.blocks.values() if getattr(block, "visible", True) is not False
+    )
+    types = {block.get_block_name() for block in shown}
+    links = [_link(name) for name in dict.fromkeys(needed(types))]
+    # Its name is made of what is in it. Gradio looks whether it has the address with the host.
+    links.append(f'<link rel="preload" as="style" href="./theme.css?v={page.theme_hash}">')
+    return "".join(links).encode()
+
+
+def needed(types: Iterable[str]) -> Iterator[str]:
+    """Names in Gradio's folder of assets, for a page with components of these types."""
+    entry = _ENTRY.search((FRONTEND / "index.html").read_text("utf-8"))
+    if entry is None:
+        return
+    yield entry[1]
+    shell = list(_imported(entry[1], _IMPORT.format(name=_SHELL)))
+    yield from shell
+    for script in [one for one in shell if one.startswith("Index-")]:
+        yield from _imported(script, _IMPORT.format(name=_SHELL))
+    for script in [one for one in shell if re.match(r"core-.*\.js", one)]:
+        for kind in sorted(types):
+            of_kind = rf"\b{kind}:\{{[^{{}}]*?component:\(\)=>\w+\(\(\)=>"
+            yield from _imported(script, of_kind + _IMPORT.format(name=r"[\w-]+"))
+
+
+def _imported(script: str, pattern: str) -> Iterator[str]:
+    """What a script asks for along with what it imports, by its own table."""
+    text = (FRONTEND / "assets" / script).read_text("utf-8")
+    table = _TABLE.search(text)
+    names = re.findall(r'"\./([^"]+)"', table[1]) if table else []
+    for found in re.finditer(pattern, text):
+        numbers = [int(number) for number in found[1].split(",")]
+        yield from (names[number] for number in numbers if number < len(names))
+
+
+def _link(name: str) -> str:
+    kind = 'rel="modulepreload"' if name.endswith(".js") else 'rel="preload" as="style" crossorigin'
+    return f'<link {kind} href="./assets/{name}">'
