@@ -8,7 +8,8 @@ before anybody sees it.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import hashlib
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -172,6 +173,10 @@ MENDS: Sequence[Mend] = (
 )
 
 
+NOT_MODIFIED = 304
+CONDITIONS = frozenset({b"if-none-match", b"if-modified-since", b"range", b"if-range"})
+
+
 class Patched:
     """An ASGI application around the one that reads scripts, within what compresses them."""
 
@@ -183,12 +188,39 @@ class Patched:
         if not mends:
             await self._app(scope, receive, send)
             return
-        begun, body = await asked(self._app, scope, receive)
-        if all(mend.slow in body for mend in mends):
+        mark = _mark(mends)
+        kept = {**scope, "headers": list(_unmarked(scope["headers"], mark))}
+        begun, body = await asked(self._app, kept, receive)
+        mended = all(mend.slow in body for mend in mends)
+        if mended:
             for mend in mends:
                 body = body.replace(mend.slow, mend.quick)
             body += HELPERS.get(mends[0].script, b"")
+        if mended or begun["status"] == NOT_MODIFIED:
+            begun["headers"] = [_marked(pair, mark) for pair in begun["headers"]]
         await say((begun, body), send)
+
+
+def _mark(mends: Sequence[Mend]) -> bytes:
+    """Tells how a script is mended, for the version of it that a browser keeps: Gradio's own says
+    when its file was installed, and would keep the mends of another MedTune."""
+    served = b"".join(mend.quick for mend in mends) + HELPERS.get(mends[0].script, b"")
+    return b"-" + hashlib.sha256(served).hexdigest()[:16].encode()
+
+
+def _marked(pair: tuple[bytes, bytes], mark: bytes) -> tuple[bytes, bytes]:
+    name, value = pair
+    return (name, value[:-1] + mark + b'"') if name.lower() == b"etag" else pair
+
+
+def _unmarked(headers: Iterable[tuple[bytes, bytes]], mark: bytes) -> Iterator[Any]:
+    """What a browser asks, as it would ask Gradio. Parts of a script, and whether it has changed
+    since some day, can't be told of one that is mended."""
+    for name, value in headers:
+        if name.lower() == b"if-none-match" and mark in value:
+            yield name, value.replace(mark, b"")
+        elif name.lower() not in CONDITIONS:
+            yield name, value
 
 
 def mends_of(path: str) -> list[Mend]:

@@ -10,8 +10,10 @@ from pathlib import Path
 from typing import Any
 
 import gradio
+import httpx
 import pytest
 from playwright._impl._driver import compute_driver_executable
+from starlette.staticfiles import StaticFiles
 
 from backend.text import ASSETS
 from ui.patched import HELPERS, MENDS, Mend, Patched
@@ -32,7 +34,7 @@ def served(path: str, body: bytes) -> tuple[dict[bytes, bytes], bytes]:
     async def hear(message: dict[str, Any]) -> None:
         said.append(message)
 
-    asyncio.run(Patched(inner)({"type": "http", "path": path}, None, hear))
+    asyncio.run(Patched(inner)({"type": "http", "path": path, "headers": []}, None, hear))
     headers = {name.lower(): value for name, value in said[0]["headers"]}
     return headers, b"".join(one["body"] for one in said[1:])
 
@@ -201,3 +203,34 @@ def test_answers_wait_for_the_event_that_came_before_theirs() -> None:
     """
     said = ran(helper("answers_in_order.js") + tried)
     assert said == ["known", "a", "b", None, "a", 1]
+
+
+def asked_again(path: Path, **headers: str) -> httpx.Response:
+    """What a browser gets of a script, asked with these headers."""
+    mended = Patched(StaticFiles(directory=path.parent))
+
+    async def below_assets(scope: Any, receive: Any, send: Any) -> None:
+        await mended({**scope, "root_path": "/assets"}, receive, send)
+
+    async def ask() -> httpx.Response:
+        transport = httpx.ASGITransport(app=below_assets)
+        async with httpx.AsyncClient(transport=transport, base_url="http://here") as browser:
+            return await browser.get(f"/assets/{path.name}", headers=headers)
+
+    return asyncio.run(ask())
+
+
+def test_a_browser_keeps_a_script_until_it_is_mended_otherwise(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """The version that Gradio gives is of the file, so a browser kept the mends of before."""
+    path = scripted("index-")
+    first = asked_again(path)
+    version, day = first.headers["etag"], first.headers["last-modified"]
+    again = asked_again(path, **{"if-none-match": version, "if-modified-since": day})
+    assert (again.status_code, again.headers["etag"], again.content) == (304, version, b"")
+    assert asked_again(path, range="bytes=0-9").content == first.content
+    monkeypatch.setitem(HELPERS, "index-", b"function another() {}")
+    other = asked_again(path, **{"if-none-match": version, "if-modified-since": day})
+    assert other.status_code == 200 and other.content.endswith(b"function another() {}")
+    assert other.headers["etag"] != version
