@@ -166,7 +166,8 @@ def test_the_rows_of_another_file_do_not_stay(
     tab._choose("en", ID)
     with pytest.raises(MedTuneError) as caught:
         tab._desk.look("broken.json")
-    *updates, first, words, _view, name, cutoff = tab._choose("en", "broken.json")
+    *updates, first, words, view, name, cutoff = tab._choose("en", "broken.json")
+    assert view.source is None, "it can be tried again"
     drawn = shown(tab, updates)
     assert caught.value.sentence("en") in unescape(drawn[tab.top.facts])
     assert medical_row(0)["Question"] not in drawn[tab.rows.rows]
@@ -194,6 +195,21 @@ def test_a_file_that_is_no_choice_is_told_with_the_reason(
     assert "“nothing.json”" in said and "empty" in said
     (workspace.raw_datasets / "nothing.json").unlink()
     assert not tab._refresh("en", ID, View(), "", ())[1]
+
+
+def test_a_choice_that_is_told_twice_leaves_what_was_typed_meanwhile(
+    workspace: Workspace, tab: DataTab
+) -> None:
+    """Words to be searched for were typed as soon as the rows were there, and wiped out by the
+    answer to the same choice again: the search was for nothing."""
+    put(workspace, medical_rows(5))
+    put(workspace, medical_rows(5), "other.json")
+    *_, first, words, view, _, _ = tab._pick("en", ID, View())
+    assert first == words == gr.skip() and view.source == ID
+    assert all(one == gr.skip() for one in tab._pick("en", ID, view))
+    searched = replace(view, asked=Asked(first=4, words="aspirin"))
+    *_, first, words, view, _, _ = tab._pick("en", "other.json", searched)
+    assert (first, words, view.asked) == (1, "", Asked())
 
 
 # --- What moves by itself -----------------------------------------------------------------------

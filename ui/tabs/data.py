@@ -126,8 +126,8 @@ class DataTab:
         follows = [*canvas.drawn, self.preparation.name, self.tokens.cutoff]
         self.chosen = [canvas.source, *follows]
         canvas.source.input(
-            told(self._choose),
-            [canvas.language, canvas.source],
+            told(self._pick),
+            [canvas.language, canvas.source, canvas.view],
             follows,
             trigger_mode="always_last",
             **PRIVATE,
@@ -158,9 +158,24 @@ class DataTab:
         choices = choices_now(self._sources(), sent=UNSENT, kept=source)
         return [choices, *self._choose(language, source)]
 
+    def _pick(self, language: str, source: str | None, view: View) -> list[Any]:
+        """A person chose a file; the answer undoes nothing that was typed meanwhile.
+
+        Gradio's dropdown tells of one choice twice.
+        """
+        if source and source == view.source:
+            return [gr.skip()] * (len(self.canvas.shown) + 5)
+        *shown, first, words, now, name, cutoff = self._choose(language, source)
+        kept = [
+            new if old != new else gr.skip()
+            for old, new in ((view.asked.first, first), (view.asked.words, words))
+        ]
+        return [*shown, *kept, now, name, cutoff]
+
     def _choose(self, language: str, source: str | None) -> list[Any]:
         """A file was chosen: its first rows at once, and its study begins."""
         asked, name = Asked(), self.preparation.offer(None)
+        view = View(source, asked, language)
         try:
             if source:
                 self._desk.begin(self.top.prefill(self._desk.look(source)))
@@ -169,7 +184,7 @@ class DataTab:
         except MedTuneError as error:
             # What stands there is of the file before: it must not stay under this one's name.
             shown = self._refused(language, error)
-        view = View(source, asked, language)
+            view = View(None, asked, language)  # so that it can be chosen again
         cutoff = self.tokens.cutoff_for(source)
         return [*shown, asked.first, asked.words, view, name, cutoff]
 
