@@ -1,5 +1,5 @@
 """Functions of Gradio's own scripts, mended as they are served: those that are slow on a page as
-large as this one, and one that hands answers on out of their order.
+large as this one, and those that tell of what was not done or of it out of its order.
 
 Each is known by its whole text. Where another version of Gradio has one of a script no more, that
 script goes out as it is: the page is slower then, or shows an earlier answer last. A test says so
@@ -43,6 +43,9 @@ HELPERS = {
 }
 """Functions of ours that mended ones call, at the end of their script."""
 
+DROPDOWN = "Index-DAYzeNnX"
+"""There are many scripts of the name ``Index``."""
+
 _FIRST_VISIT = (
     b"async render_previously_invisible_children(e){let t=Z(this.root,e);if(!t)return;let n=[];"
     b"if(K(t,this.#d,n,!0),n.length!==0){q(t,this.#r.api_url),await C(),await x(),"
@@ -69,6 +72,20 @@ MENDS: Sequence[Mend] = (
         b"s.onmessage=async function(a){let s=JSON.parse(a.data);if(s.msg===`close_stream`)"
         b"{wt(r,o.abort_controller);openAgain(o,r,t);return}await inOrder(o,e,s);"
         b"let c=s.event_id;",
+    ),
+    # Dropdown: told of a choice when it was made and whenever the field was left, chosen or not.
+    # Who went through the form by keys chose the same preset again, which fills the form.
+    Mend(
+        DROPDOWN,
+        b"function Se(e){if(D(H,parseInt(e),!0)",
+        b"let told;function Se(e){if(D(H,parseInt(e),!0)",
+    ),
+    Mend(DROPDOWN, b"_(n),o.on_select?.(", b"_(n),told=n,o.on_select?.("),
+    Mend(DROPDOWN, b"function Ce(e){D(pe,!0),", b"function Ce(e){told=_(),D(pe,!0),"),
+    Mend(
+        DROPDOWN,
+        b"D(pe,!1),o.on_blur?.(),o.on_input?.()}",
+        b"D(pe,!1),o.on_blur?.(),_()!==told&&o.on_input?.()}",
     ),
     # find_attached_events: went through all targets of all events for each component.
     Mend(

@@ -76,6 +76,19 @@ def test_settings_come_from_a_file_are_kept_under_a_name_and_swept(
     me.types("field-extra", "tf32: false")
     expect(me.sees("config-summary")).not_to_contain_text("outside of the run")
 
+    # Who comes by the preset on the way through the form has not chosen it again.
+    preset = me.sees("preset").locator("input").first
+    preset.focus()
+    expect(preset).to_be_focused()
+    preset.press("Tab")
+    me.page.wait_for_timeout(1000)
+    expect(yaml).to_contain_text("lora_rank: 16")
+    preset.click()
+    preset.press("Escape")
+    me.sees("config-command").click()
+    me.page.wait_for_timeout(1000)
+    expect(yaml).to_contain_text("lora_rank: 16")
+
     # Saved, changed, compared, loaded again.
     me.types("saved-name", "theirs")
     me.presses("saved-save")
