@@ -235,7 +235,7 @@ def _show(trigger: Any, refresh: Refresh, header: Header) -> Any:
         told(refresh.show),
         [header.spoken, *refresh.inputs],
         list(refresh.outputs),
-        **{**PRIVATE, **refresh.options},
+        **PRIVATE,
     )
 
 

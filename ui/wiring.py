@@ -19,10 +19,9 @@ first one's data again in place of the last one's."""
 class Refresh:
     """Shows the present state of what is on disk: on load, on coming to the tab, on a new language.
 
-    ``show`` takes the language and the values of ``inputs``; ``options`` go to the event.
+    ``show`` takes the language and the values of ``inputs``.
     """
 
     show: Callable[..., Any]
     outputs: Sequence[Any]
     inputs: Sequence[Any] = field(default=())
-    options: Mapping[str, Any] = field(default_factory=dict)

@@ -36,14 +36,13 @@ def on_press(
     act: Callable[..., Any],
     inputs: Sequence[Any],
     outputs: Sequence[Any],
-    **options: Any,
 ) -> Any:
     """Let ``act`` hear of each press of an ``action_button`` in the slot, one after another.
 
     ``act`` takes the inputs, the first of which is the language, and ``event: gr.EventData``, which
     ``pressed`` reads. Returns the event, for what follows it.
     """
-    return slot.click(told(act), inputs, outputs, **{**CARRYING, **options})
+    return slot.click(told(act), inputs, outputs, **CARRYING)
 
 
 def action_button(words: str, action: str, target: str, *, tone: str = "", **more: object) -> Safe:

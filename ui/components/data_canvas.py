@@ -38,7 +38,8 @@ class Asked:
 
     @classmethod
     def of(cls, only: Any, view: View, words: Any) -> Asked:
-        """From the values of ``Canvas.asked``, two of which come from a browser."""
+        """From the values of ``Canvas.only``, ``view`` and ``words``, of which a browser sends the
+        first and the last."""
         return cls(str(only or ALL), view.asked.first, str(words or "").strip())
 
 

@@ -94,14 +94,13 @@ class LengthChart:
         act: Callable[..., Any],
         inputs: Sequence[Any],
         outputs: Sequence[Any],
-        **options: Any,
     ) -> None:
         """Let ``act`` hear when the line is let go.
 
         ``act`` takes the inputs, the first of which is the language, and ``event: gr.EventData``,
         which ``cutoff_of`` reads.
         """
-        self.component.release(told(act), inputs, outputs, **{**CARRYING, **options})
+        self.component.release(told(act), inputs, outputs, **CARRYING)
 
 
 def build_length_chart(language: str, *, elem_id: str = "data-lengths") -> LengthChart:

@@ -131,14 +131,13 @@ class LiveChart:
         act: Callable[..., Any],
         inputs: Sequence[Any],
         outputs: Sequence[Any],
-        **options: Any,
     ) -> Any:
         """Let ``act`` hear of a click on a checkpoint's marker.
 
         ``act`` takes the inputs, the first of which is the language, and ``event: gr.EventData``,
         which ``checkpoint_of`` reads. The result can be chained with ``then``.
         """
-        return self.component.click(told(act), inputs, outputs, **{**CARRYING, **options})
+        return self.component.click(told(act), inputs, outputs, **CARRYING)
 
 
 def build_live_chart(

@@ -108,12 +108,10 @@ class Pulse:
         draw: Callable[..., Any],
         inputs: Sequence[Any],
         outputs: Sequence[Any],
-        **options: Any,
     ) -> None:
         """Draw what has changed; ``draw`` takes the inputs, the first of which is the language."""
         # While one is under way another change comes after it, and is not forgotten.
-        settings = {**PRIVATE, "trigger_mode": "always_last", **options}
-        self.component.tick(told(draw), inputs, outputs, **settings)
+        self.component.tick(told(draw), inputs, outputs, trigger_mode="always_last", **PRIVATE)
         if not self._nudged:
             self._nudged = True
             self.component.nudge(_nudge, None, None, **CARRYING)
