@@ -5,16 +5,17 @@ from __future__ import annotations
 import csv
 import json
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
-from playwright.sync_api import APIResponse, Locator, Route, expect
+from playwright.sync_api import Locator, expect
 
 from backend.data.tasks import read_task
 from backend.processes import ProcessId, end_group
 from backend.workspace import Workspace
+from tests.browser.bad_line import BadLine
 from tests.browser.conftest import Open
 from tests.browser.person import PATIENCE, PREPARING, Person
 from tests.fakes.seeded_rows import SEEDED, seeded
@@ -24,7 +25,6 @@ from tests.fakes.trainers import end_trainers
 pytestmark = pytest.mark.browser
 
 TRAINING = 240_000
-JOIN = "**/queue/join*"
 
 
 @pytest.fixture(scope="module")
@@ -208,34 +208,17 @@ def test_an_answer_that_overtakes_another_does_not_undo_it(me: Person) -> None:
     opens(me, "medical_en")
     first = me.sees("rows").locator("article").first
     expect(first).to_have_attribute("data-row", "1")
-    replies: list[tuple[Route, APIResponse]] = []
-
-    def hold_the_first(route: Route) -> None:
-        reply = route.fetch()
-        replies.append((route, reply))
-        if len(replies) > 1:
-            route.fulfill(response=reply)
-
-    me.page.route(JOIN, hold_the_first)
+    line = BadLine(me, "rows-forth")
     me.presses("rows-forth")
-    wait_until_played(me, lambda: len(replies) == 1)
+    line.has_begun(1)
     me.presses("rows-forth")
-    wait_until_played(me, lambda: len(replies) == 2)
+    line.has_begun(2)
     me.page.wait_for_timeout(1000)
-    replies[0][0].fulfill(response=replies[0][1])
+    line.lets_go()
     expect(first).to_have_attribute("data-row", "11")
     me.page.wait_for_timeout(500)
     expect(first).to_have_attribute("data-row", "11")
     expect(me.page.locator("#rows-first input").first).to_have_value("11")
-
-
-def wait_until_played(me: Person, true: Callable[[], bool]) -> None:
-    """Poll while the page goes on; Playwright hears of requests only then."""
-    for _ in range(PATIENCE // 50):
-        if true():
-            return
-        me.page.wait_for_timeout(50)
-    raise AssertionError("no event has joined")
 
 
 def test_rows_are_searched_filtered_and_found_by_chance(me: Person) -> None:
