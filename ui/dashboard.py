@@ -14,8 +14,8 @@ from backend.chat.room import Room
 from backend.first_steps import FirstSteps, Step
 from backend.services import Services
 from backend.text import LANGUAGES, text
-from ui.components.chat_question import LOOK_SECONDS, MOST_PAGES, stay
 from ui.components.chat_settings import settings_of
+from ui.components.chat_stay import LOOK_SECONDS, MOST_PAGES, stay
 from ui.components.choices import take_choices_as_sent
 from ui.components.first_run import RIDER, FirstRun
 from ui.components.slot import slot

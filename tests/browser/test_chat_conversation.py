@@ -16,6 +16,7 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import Locator, expect
 
+from tests.browser.bad_line import BadLine
 from tests.browser.conftest import Open, wait_until
 from tests.browser.person import PATIENCE, Person
 from tests.fakes.openai_server import DONE, Act, Scripted, Talk, chunk, status, streams
@@ -69,7 +70,7 @@ def test_a_conversation_from_its_first_key_to_its_end(
     adds_columns(me, models)
     asks_and_is_not_attacked(me)
     edits_asks_again_and_takes_back(me)
-    moves_and_stops_while_answers_come(me)
+    moves_and_stops_while_answers_come(me, models)
     finds_exports_and_deletes(me)
     rates_blind_without_names(me)
     assert "Traceback" not in server.output()
@@ -85,15 +86,19 @@ def adds_columns(me: Person, models: Scripted) -> None:
     me.is_told("refuses the key (status 401)")
     me.types("chat-key", KEY)
     for name in ("alpha", "beta"):
-        me.types("chat-address", models.url)
-        me.presses("chat-ask-models")
-        expect(me.sees("chat-add-remote")).to_be_visible()
-        expect(me.sees("chat-agree")).to_be_hidden()
-        me.chooses("chat-remote-model", name)
-        me.presses("chat-add-remote")
-        expect(me.sees("chat-servers")).to_contain_text(f"{name} — {models.url} · with a key")
+        adds(me, models, name)
     me.presses("chat-load")
     expect(columns(me)).to_have_count(2)
+
+
+def adds(me: Person, models: Scripted, name: str) -> None:
+    me.types("chat-address", models.url)
+    me.presses("chat-ask-models")
+    expect(me.sees("chat-add-remote")).to_be_visible()
+    expect(me.sees("chat-agree")).to_be_hidden()
+    me.chooses("chat-remote-model", name)
+    me.presses("chat-add-remote")
+    expect(me.sees("chat-servers")).to_contain_text(f"{name} — {models.url} · with a key")
 
 
 def columns(me: Person) -> Locator:
@@ -150,13 +155,9 @@ def edit(me: Person, column: int, turn: int, words: str, way: str) -> None:
     box.locator(f"[data-edit={way}]").click()
 
 
-def moves_and_stops_while_answers_come(me: Person) -> None:
+def moves_and_stops_while_answers_come(me: Person, models: Scripted) -> None:
     """Two that write without an end, beside each other and beside one that has ended."""
-    models = me.sees("chat-servers").inner_text().partition(" — ")[2].partition(" · ")[0]
-    me.types("chat-address", models)
-    me.presses("chat-ask-models")
-    me.chooses("chat-remote-model", "gamma")
-    me.presses("chat-add-remote")
+    adds(me, models, "gamma")
     me.presses("chat-load")
     expect(columns(me)).to_have_count(3)
     me.types("chat-question", "Go on")
@@ -213,6 +214,7 @@ def asks_one(me: Person, question: str) -> None:
 def rates_blind_without_names(me: Person) -> None:
     """While answers are read without names, the columns above have none either."""
     columns(me).filter(has_text="gamma").locator("[data-action=remove]").click()
+    expect(columns(me)).to_have_count(1)
     me.adds("chat-columns", "beta")
     me.presses("chat-load")
     expect(columns(me)).to_have_count(2)
@@ -229,3 +231,36 @@ def rates_blind_without_names(me: Person) -> None:
     row.locator("[data-action=reveal-yes]").click()
     expect(row).to_contain_text(re.compile("Answer A: (alpha|beta)"))
     expect(columns(me).nth(0).get_by_text("alpha")).to_be_visible()
+
+
+def test_a_column_that_is_free_is_asked_while_another_one_answers(
+    server: Server, models: Scripted, open_page: Open
+) -> None:
+    """Send did nothing then, without a word. And on a bad line what was typed meanwhile went away
+    when the question before it had been taken."""
+    me = Person(open_page(server.address).page)
+    me.arrives()
+    me.goes_to("chat")
+    me.sees("chat-columns").locator(".token-remove.remove-all").click()
+    me.sees("chat-elsewhere").locator(".label-wrap").click()
+    me.types("chat-key", KEY)
+    for name in ("gamma", "alpha"):
+        adds(me, models, name)
+    me.presses("chat-load")
+    expect(columns(me).first).to_contain_text("gamma")
+    me.chooses("chat-target", "gamma")
+    me.types("chat-question", "Go on")
+    line = BadLine(me, "chat-send")
+    me.presses("chat-send")
+    line.has_begun(1)
+    me.types("chat-question", "Iron?")
+    line.lets_go()
+    expect(columns(me).first.locator(".mt-live-turn .mt-tail")).to_contain_text("on on")
+    me.chooses("chat-target", "alpha")
+    assert me.value_of("chat-question") == "Iron?"
+    me.presses("chat-send")
+    expect(questions(me, 1).last).to_have_text("Iron?")
+    expect(me.page.locator("#chat-question textarea")).to_have_value("")
+    expect(columns(me).first.locator(".mt-live-turn")).to_have_count(1)
+    me.presses("chat-stop")
+    expect(me.page.locator(".mt-live-turn")).to_have_count(0)

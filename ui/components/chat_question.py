@@ -8,23 +8,22 @@ from typing import Any
 import gradio as gr
 
 from backend.chat.room import Room
-from backend.chat.under_way import Asking
 from backend.text import text
 from ui.components.actions import pressed
 from ui.components.chat_board import STOP_ALL
 from ui.components.chat_columns import column_label
 from ui.components.chat_settings import settings_of
+from ui.components.chat_stay import MOST_PAGES, Waiting, stay
 from ui.components.choices import choices_now
 from ui.errors import told
 from ui.i18n import Words
 from ui.wiring import CARRYING, PRIVATE
 
-MOST_PAGES = 16
-"""Events that may wait for answers at the same time; an engine puts their rows into one batch."""
-
 ALL = ""
-LOOK_SECONDS = 0.4
-"""Between two looks whether the browser is still there: when it has gone, generation ends."""
+
+EMPTIED = """(now, sent) => [now === sent ? "" : now, ""]"""
+"""What stands in the box when a question was taken: nothing, if it is still that one. On a bad line
+a person has begun the next one by then."""
 
 _ASKING = ("regenerate", "resend")
 
@@ -39,6 +38,7 @@ class ChatQuestion:
 
     def __init__(self, room: Room, words: Words, language: gr.Radio) -> None:
         self._room = room
+        self._waiting = Waiting()
         with gr.Row(equal_height=False):
             self._lay_out(words)
 
@@ -51,6 +51,8 @@ class ChatQuestion:
             scale=5,
             elem_id="chat-question",
         )
+        # The question that was taken, until the box is emptied of it.
+        self._sent = gr.Textbox(visible="hidden")
         self.target = words.make(
             gr.Dropdown,
             {"label": "chat.target"},
@@ -84,21 +86,28 @@ class ChatQuestion:
         self.stop.click(None, None, None, js=STOP_ALL, **PRIVATE)
         self.undo.click(told(self._undo, fills=False), [language, self.target], **PRIVATE)
         self.clear.click(told(self._clear), language, **PRIVATE)
-        gr.on(
+        # Taken in a moment, so that a double click asks once and another column can be asked while
+        # one answers.
+        sent = gr.on(
             [self.send.click, self.question.submit],
             told(self._send),
             [language, self.question, self.target, *settings],
-            self.question,
+            self._sent,
             concurrency_limit=MOST_PAGES,
             **PRIVATE,
         )
-        self.again.click(
-            told(self._again),
+        boxes = [self.question, self._sent]
+        sent.then(None, boxes, boxes, js=EMPTIED, **PRIVATE)
+        again = self.again.click(
+            told(self._again, fills=False),
             [language, self.target, *settings],
-            self.question,
             concurrency_limit=MOST_PAGES,
             **PRIVATE,
         )
+        for asked in (sent, again):
+            asked.then(
+                told(self._stay), language, self._sent, concurrency_limit=MOST_PAGES, **CARRYING
+            )
         board.click(
             told(self._press_asking),
             [language, *settings],
@@ -119,17 +128,24 @@ class ChatQuestion:
     # What happens
 
     def _send(
-        self, language: str, question: str, target: str | None, *entered: Any
-    ) -> Iterator[Any]:
-        """Ask; the box is emptied when the question is on its way."""
+        self,
+        language: str,
+        request: gr.Request,
+        question: str,
+        target: str | None,
+        *entered: Any,
+    ) -> str:
+        """Ask, and say what was asked."""
         settings = settings_of(*entered)
-        asking = self._room.talk.ask(question, settings, _keys(target))
-        yield ""
-        yield from stay(asking)
+        self._waiting.waits(request, self._room.talk.ask(question, settings, _keys(target)))
+        return question
 
-    def _again(self, language: str, target: str | None, *entered: Any) -> Iterator[Any]:
+    def _again(self, language: str, request: gr.Request, target: str | None, *entered: Any) -> None:
         settings = settings_of(*entered)
-        yield from stay(self._room.talk.regenerate(settings, _keys(target)))
+        self._waiting.waits(request, self._room.talk.regenerate(settings, _keys(target)))
+
+    def _stay(self, language: str, request: gr.Request) -> Iterator[Any]:
+        yield from stay(*self._waiting.taken(request))
 
     def _press_asking(self, language: str, event: gr.EventData, *entered: Any) -> Iterator[Any]:
         action, target = pressed(event)
@@ -155,22 +171,3 @@ class ChatQuestion:
 def _keys(target: str | None) -> list[str] | None:
     """One column by its key, or all."""
     return [target] if target else None
-
-
-def stay(asking: Asking) -> Iterator[Any]:
-    """Stay with a question until it is answered; when the browser leaves, stop the answers.
-
-    Nothing is sent: the board asks for what is new. But Gradio closes a page's events when its
-    browser goes, and that is how it is known here.
-
-    Raises:
-        EngineError: the answers could not be kept.
-    """
-    try:
-        while asking.running:
-            yield gr.skip()
-            asking.wait(LOOK_SECONDS)
-    finally:
-        asking.stop()
-    if asking.error is not None:
-        raise asking.error
