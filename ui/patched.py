@@ -87,6 +87,13 @@ MENDS: Sequence[Mend] = (
         b"D(pe,!1),o.on_blur?.(),o.on_input?.()}",
         b"D(pe,!1),o.on_blur?.(),_()!==told&&o.on_input?.()}",
     ),
+    # DropdownOptions: looked for the words of a choice that was no more, and drew nothing from then.
+    Mend(
+        DROPDOWN,
+        b"O(s,`aria-label`,t.choices[g(n)][0])",
+        b"O(s,`aria-label`,t.choices[g(n)]?.[0])",
+    ),
+    Mend(DROPDOWN, b"` ${t.choices[g(n)][0]??``}`", b"` ${t.choices[g(n)]?.[0]??``}`"),
     # find_attached_events: went through all targets of all events for each component.
     Mend(
         "core-",

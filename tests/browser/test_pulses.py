@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import shutil
 from pathlib import Path
 from typing import Any
 
 import pytest
 from playwright.sync_api import Page, Request, Route, expect
 
+from backend.files import write_json
 from backend.text import text
+from backend.training import layout
+from backend.workspace import Workspace
 from tests.browser.conftest import Open
 from tests.browser.person import PATIENCE, Person
 from tests.fakes.server import serving
@@ -69,6 +73,29 @@ def test_only_what_is_seen_asks_and_nothing_is_drawn_that_did_not_change(
         me.page.evaluate(HIDE, False)
         hears(me.page, pulses["training"])
         opens_the_next_stream(me.page, pulses["training"])
+        me.leaves()
+
+
+def test_a_list_that_is_open_when_a_choice_of_it_goes_can_still_be_chosen_from(
+    tmp_path: Path, open_page: Open
+) -> None:
+    """Gradio's script looked for the words of the choice that had gone, and the list was dead."""
+    runs = Workspace.open(tmp_path).runs
+    for hour, name in enumerate(("one", "two", "three")):
+        created = f"2026-01-01T0{hour}:00:00+00:00"
+        write_json(runs / name / layout.RUN, {"created": created, "values": {}})
+    with serving(["app.py", "--no-browser", "--port", "0", "--workspace", tmp_path]) as server:
+        me = Person(open_page(server.address).page)
+        me.arrives()
+        me.goes_to("training")
+        expect(me.sees("run-status")).to_contain_text("three")
+        me.page.locator("#run-choice input").first.click()
+        choices = me.sees("run-choice").get_by_role("option")
+        expect(choices).to_have_count(3)
+        shutil.rmtree(runs / "one")
+        expect(choices).to_have_count(2)
+        choices.filter(has_text="two").click()
+        expect(me.sees("run-status")).to_contain_text("two")
         me.leaves()
 
 
