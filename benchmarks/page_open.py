@@ -125,7 +125,9 @@ def compared(rounds: Sequence[tuple[Opening, Opening]]) -> list[Result]:
 
 
 def _kilobytes(address: str) -> float:
-    return len(httpx.get(address, timeout=60, trust_env=False).content) / 1000
+    """As they come over the line."""
+    with httpx.stream("GET", address, timeout=60, trust_env=False) as answer:
+        return sum(map(len, answer.iter_raw())) / 1000
 
 
 if __name__ == "__main__":

@@ -19,10 +19,11 @@ from ui.components.chat_stay import LOOK_SECONDS, MOST_PAGES, stay
 from ui.components.choices import take_choices_as_sent
 from ui.components.first_run import RIDER, FirstRun
 from ui.components.slot import slot
+from ui.components.titles import title
 from ui.components.ways import build_ways, way_to
 from ui.errors import told
 from ui.header import Header, build_header
-from ui.html import Safe, element
+from ui.html import element
 from ui.i18n import Words, preferred_language
 from ui.outside.offering import endpoints, offer
 from ui.tabs.chat import ChatTab
@@ -212,11 +213,13 @@ def _door(words: Words, name: str) -> gr.Tab:
 
 def _heading(words: Words, name: str) -> gr.HTML:
     """A tab's name as its heading, for those who go from heading to heading; unseen."""
-
-    def heading(language: str) -> Safe:
-        return element("h2", text(language, f"app.tabs.{name}"))
-
-    return words.make(slot, {"value": heading}, elem_id=f"heading-{name}", elem_classes="mt-heard")
+    return title(
+        words,
+        f"app.tabs.{name}",
+        level="h2",
+        elem_id=f"heading-{name}",
+        elem_classes="mt-heard",
+    )
 
 
 def _go(tab: str) -> Any:

@@ -87,7 +87,7 @@ MENDS: Sequence[Mend] = (
         b"D(pe,!1),o.on_blur?.(),o.on_input?.()}",
         b"D(pe,!1),o.on_blur?.(),_()!==told&&o.on_input?.()}",
     ),
-    # DropdownOptions: looked for the words of a choice that was no more, and drew nothing from then.
+    # DropdownOptions: looked for the words of a choice that had gone, and drew nothing from then.
     Mend(
         DROPDOWN,
         b"O(s,`aria-label`,t.choices[g(n)][0])",

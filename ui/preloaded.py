@@ -9,8 +9,10 @@ nothing is found here and the page comes as it did.
 from __future__ import annotations
 
 import re
+from collections import Counter
 from collections.abc import Iterable, Iterator
 from pathlib import Path
+from typing import Any
 
 import gradio as gr
 
@@ -26,14 +28,40 @@ _SHELL = r"(?:Index|Blocks)-[\w-]+"
 
 def preloads(page: gr.Blocks) -> bytes:
     """Links for the head of the page, in the order in which they are needed."""
-    shown = (
-        block for block in page.blocks.values() if getattr(block, "visible", True) is not False
-    )
-    types = {block.get_block_name() for block in shown}
-    links = [_link(name) for name in dict.fromkeys(needed(types))]
+    links = [_link(name) for name in dict.fromkeys(needed(soon_shown(page)))]
     # Its name is made of what is in it. Gradio looks whether it has the address with the host.
     links.append(f'<link rel="preload" as="style" href="./theme.css?v={page.theme_hash}">')
     return "".join(links).encode()
+
+
+def soon_shown(page: gr.Blocks) -> set[str]:
+    """Types of the components that are seen first, or in more than one of the closed tabs.
+
+    What only one of those has is asked for when that tab is rendered, and nobody waits for it
+    before (``assets/js/gradio/render_ahead.js``).
+    """
+    closed = Counter(kind for tab in _closed(page) for kind in set(_shown(tab)))
+    return {*_shown(page, first=True), *(kind for kind, tabs in closed.items() if tabs > 1)}
+
+
+def _shown(block: Any, *, first: bool = False) -> Iterator[str]:
+    """Types of a block and of what is in it, of tabs perhaps the first one only."""
+    if getattr(block, "visible", True) is False:
+        return
+    yield block.get_block_name()
+    children = getattr(block, "children", [])
+    for child in children[:1] if first and isinstance(block, gr.Tabs) else children:
+        yield from _shown(child, first=first)
+
+
+def _closed(block: Any) -> Iterator[Any]:
+    """All but the first of the tabs that are in no other tab."""
+    children = getattr(block, "children", [])
+    if isinstance(block, gr.Tabs):
+        yield from children[1:]
+    else:
+        for child in children:
+            yield from _closed(child)
 
 
 def needed(types: Iterable[str]) -> Iterator[str]:

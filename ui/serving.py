@@ -13,28 +13,19 @@ from gradio.routes import App, ORJSONResponse
 
 from backend.access.bodies import Files, Known
 from backend.access.door import Door
-from backend.access.gate import NONCE, Application, Gate
+from backend.access.gate import Application, Gate
 from backend.access.sessions import Accounts
 from backend.access.site import Site
 from backend.text import ASSETS
-from ui.answers import asked, say
 from ui.kept import Kept, of_page, of_script
 from ui.login_page import login_page
 from ui.outside.offering import offered
+from ui.page_source import Inscribed, Signed
 from ui.patched import Patched
-from ui.preloaded import preloads
 from ui.pulse_line import PulseLine
 from ui.theme import stylesheets, theme
 
 QUEUE_SECONDS = 0.05
-
-MANIFEST = b'<link rel="manifest" href="/manifest.json" />'
-BELOW = b'<link rel="manifest" href="./manifest.json" /><link rel="icon" href="./favicon.ico" />'
-"""What Gradio's page has, and what it has instead: addresses that stay below the path of a proxy. A
-browser asks for an icon that is not named at the top."""
-
-CONFIG = b"<script>window.gradio_config = "
-"""Where Gradio's page says what it is made of: nearly all of its bytes are behind it."""
 
 Surround = Callable[[Application], Application]
 
@@ -120,42 +111,6 @@ class GatedApp(App):
 
     def build_middleware_stack(self) -> Any:
         return self.surround(Kept(super().build_middleware_stack(), about=of_script))
-
-
-class Inscribed:
-    """Puts a script behind the page's configuration, and before it what the page needs."""
-
-    def __init__(self, app: Application) -> None:
-        self._app = app
-        script = (ASSETS / "js" / "plain_config.js").read_bytes()
-        self._head = b"<script>" + script + b"</script>" + BELOW
-
-    async def __call__(self, scope: dict[str, Any], receive: Any, send: Any) -> None:
-        if NONCE not in scope:
-            await self._app(scope, receive, send)
-            return
-        begun, body = await asked(self._app, scope, receive)
-        links = preloads(scope["app"].get_blocks())
-        body = body.replace(CONFIG, links + CONFIG, 1).replace(MANIFEST, self._head)
-        await say((begun, body), send)
-
-
-class Signed:
-    """Puts the answer's nonce into all scripts of the page, so that they alone may run.
-
-    Gradio escapes ``<`` in what it puts into them: a ``<script`` in its page is its own.
-    """
-
-    def __init__(self, app: Application) -> None:
-        self._app = app
-
-    async def __call__(self, scope: dict[str, Any], receive: Any, send: Any) -> None:
-        nonce = scope.get(NONCE)
-        if nonce is None:
-            await self._app(scope, receive, send)
-            return
-        begun, body = await asked(self._app, scope, receive)
-        await say((begun, body.replace(b"<script", f'<script nonce="{nonce}"'.encode())), send)
 
 
 def _agents_line(page: gr.Blocks) -> Surround:

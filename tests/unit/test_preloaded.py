@@ -8,7 +8,7 @@ import gradio as gr
 import pytest
 
 from ui import preloaded
-from ui.preloaded import FRONTEND, needed, preloads
+from ui.preloaded import FRONTEND, needed, preloads, soon_shown
 
 
 def test_a_page_names_its_shell_and_the_scripts_of_its_components() -> None:
@@ -32,6 +32,29 @@ def test_only_what_is_shown_is_named_and_each_once() -> None:
     assert len(links) == len(set(links))
     code = set(needed({"code"})) - set(needed({"textbox"}))
     assert not code & {link.removeprefix("assets/") for link in links}
+
+
+def test_what_only_one_closed_tab_has_is_not_named() -> None:
+    """It waits until that tab is rendered; the editor of code alone is half of all scripts."""
+    with gr.Blocks() as page:
+        gr.Radio()
+        with gr.Tabs():
+            with gr.Tab("first"):
+                gr.Textbox()
+                with gr.Row(visible=False):
+                    gr.Audio()
+            with gr.Tab("second"):
+                gr.Number()
+                gr.Code()
+            with gr.Tab("third"), gr.Tabs():
+                with gr.Tab("inner"):
+                    gr.Number()
+                with gr.Tab("another"):
+                    gr.Number()
+                    gr.File()
+    assert soon_shown(page) - {"blocks", "column", "form"} == {
+        "radio", "tabs", "tabitem", "textbox", "number",
+    }  # fmt: skip
 
 
 def test_a_gradio_that_is_built_otherwise_gets_no_links(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -18,6 +18,7 @@ from backend.loopback import leads_to_loopback
 from backend.text import text
 from ui.components.actions import action_button, action_slot, on_press, pressed
 from ui.components.chat_choice import ChatChoice
+from ui.components.titles import title
 from ui.errors import told
 from ui.html import Safe, element, join
 from ui.i18n import Words
@@ -43,7 +44,7 @@ class ChatElsewhere:
         self._wire(language)
 
     def _lay_out_server(self, words: Words) -> None:
-        words.make(gr.Markdown, {"value": "chat.remote.title"})
+        title(words, "chat.remote.title", level="h4")
         self.address = words.make(
             gr.Textbox,
             {"label": "chat.remote.address", "info": "chat.remote.address_help"},
@@ -82,7 +83,7 @@ class ChatElsewhere:
         )
 
     def _lay_out_adapter(self, words: Words) -> None:
-        words.make(gr.Markdown, {"value": "chat.adapter.title"})
+        title(words, "chat.adapter.title", level="h4")
         self.path = words.make(
             gr.Textbox,
             {"label": "chat.adapter.path", "info": "chat.adapter.path_help"},

@@ -14,6 +14,7 @@ import gradio as gr
 from backend.text import text
 from backend.training.schema import FIELDS, Field
 from backend.training.schema.packages import command, is_installed
+from ui.components.titles import title
 from ui.i18n import Words
 
 
@@ -66,8 +67,8 @@ def build_form(words: Words, initial: Mapping[str, Any]) -> Form:
         basic = [field for field in fields if field.basic]
         rest = [field for field in fields if not field.basic]
         if basic:
-            title = words.make(gr.Markdown, {"value": _title(group)}, visible=_any(fields, initial))
-            sections.append((title, _names(fields)))
+            named = title(words, f"fields.groups.{group}", visible=_any(fields, initial))
+            sections.append((named, _names(fields)))
             made |= _rows(words, basic, initial)
         if rest:
             label = "hyperparameters.more" if basic else f"fields.groups.{group}"
@@ -85,10 +86,6 @@ def _names(fields: Sequence[Field]) -> tuple[str, ...]:
 
 def _any(fields: Sequence[Field], values: Mapping[str, Any]) -> bool:
     return any(field.applies(values) for field in fields)
-
-
-def _title(group: str) -> Any:
-    return lambda language: f"### {text(language, f'fields.groups.{group}')}"
 
 
 def _rows(words: Words, fields: Sequence[Field], initial: Mapping[str, Any]) -> dict[str, Any]:

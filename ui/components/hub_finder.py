@@ -22,6 +22,7 @@ from ui.components.hub_facts import (
     room_facts,
 )
 from ui.components.slot import slot
+from ui.components.titles import title
 from ui.errors import tell, told
 from ui.html import Safe, empty
 from ui.i18n import Words
@@ -53,7 +54,7 @@ class HubFinder:
 
     def __init__(self, downloads: Downloads, words: Words, language: gr.Radio) -> None:
         self._downloads = downloads
-        words.make(gr.Markdown, {"value": "hub.title"})
+        title(words, "hub.title")
         self._lay_out_choice(words)
         self._lay_out_plan(words)
         self._wire(language)

@@ -15,6 +15,7 @@ from backend.text import text
 from backend.units import size
 from ui.components.slot import slot
 from ui.components.speaking import says, share_said
+from ui.components.titles import title
 from ui.errors import told
 from ui.html import Safe, element, join
 from ui.i18n import Words
@@ -31,7 +32,7 @@ class ImportForm:
 
     def __init__(self, importer: Importer, words: Words, language: gr.Radio) -> None:
         self._importer = importer
-        words.make(gr.Markdown, {"value": "download.import.title"})
+        title(words, "download.import.title")
         self._lay_out_source(words)
         self._lay_out_actions(words)
         self.shown = [self.jobs, self.cancel]

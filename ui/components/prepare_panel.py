@@ -24,6 +24,7 @@ from ui.components.actions import action_button, action_slot
 from ui.components.data_canvas import CHOOSE, Asked, Canvas
 from ui.components.data_facts import selection_facts
 from ui.components.slot import slot
+from ui.components.titles import title
 from ui.errors import told
 from ui.html import Safe, count, element, empty, facts
 from ui.i18n import Words
@@ -39,7 +40,7 @@ class PreparePanel:
 
     def __init__(self, words: Words, *, workspace: Workspace, desk: Desk) -> None:
         self._workspace, self._desk = workspace, desk
-        words.make(gr.Markdown, {"value": "data.prepare.title"})
+        title(words, "data.prepare.title")
         self.summary = slot("data-summary")
         self.name = words.make(
             gr.Textbox,

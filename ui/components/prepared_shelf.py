@@ -30,6 +30,7 @@ from ui.components.prepared_view import (
 )
 from ui.components.prepared_view import Comparison as ShownComparison
 from ui.components.setting_words import setting_name, setting_value
+from ui.components.titles import title
 from ui.html import Safe, element, join
 from ui.i18n import Words
 
@@ -44,7 +45,7 @@ class PreparedShelf:
 
     def __init__(self, workspace: Workspace, words: Words, language: gr.Radio) -> None:
         self._workspace = workspace
-        words.make(gr.Markdown, {"value": "data.prepared.title"})
+        title(words, "data.prepared.title")
         self.list = action_slot("prepared")
         self.question = gr.State("")
         self.comparing = gr.State(())

@@ -16,6 +16,7 @@ from backend.services import Services
 from backend.text import text
 from ui.components.actions import action_slot, on_press, pressed
 from ui.components.shelf import Question, datasets_table, models_table
+from ui.components.titles import title
 from ui.html import element
 from ui.i18n import Words
 
@@ -29,9 +30,9 @@ class Shelf:
 
     def __init__(self, services: Services, words: Words, language: gr.Radio) -> None:
         self._services = services
-        words.make(gr.Markdown, {"value": "download.models.title"})
+        title(words, "download.models.title")
         self.models = action_slot("models")
-        words.make(gr.Markdown, {"value": "download.datasets.title"})
+        title(words, "download.datasets.title")
         self.datasets = action_slot("datasets")
         self.question = gr.State(None)
         self.shown = [self.models, self.datasets]

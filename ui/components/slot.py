@@ -7,6 +7,6 @@ from typing import Any
 import gradio as gr
 
 
-def slot(elem_id: str, **options: Any) -> gr.HTML:
+def slot(elem_id: str | None = None, **options: Any) -> gr.HTML:
     """An empty place. MedTune's own style applies in it, not Gradio's for prose."""
     return gr.HTML(elem_id=elem_id, apply_default_css=False, **options)

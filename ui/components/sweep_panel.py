@@ -14,6 +14,7 @@ from backend.training.sweep import MOST_FIELDS, SWEPT, SweepRun, plan_sweep
 from ui.components.difference_table import said, setting_label
 from ui.components.form import Form
 from ui.components.slot import slot
+from ui.components.titles import title
 from ui.errors import told
 from ui.html import Safe, element, join, table
 from ui.i18n import Words
@@ -32,7 +33,7 @@ class SweepPanel:
         with words.make(
             gr.Accordion, {"label": "hyperparameters.sweep.title"}, open=False, elem_id="sweep"
         ):
-            words.make(gr.Markdown, {"value": "hyperparameters.sweep.help"})
+            title(words, "hyperparameters.sweep.help", level="p")
             self.axes = [part for number in range(MOST_FIELDS) for part in _axis(words, number)]
             self.plan = slot("sweep-plan")
             self.start = words.make(

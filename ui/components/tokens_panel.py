@@ -16,6 +16,7 @@ from backend.workspace import Workspace
 from ui.components.actions import on_press, pressed
 from ui.components.data_canvas import CHOOSE, Canvas
 from ui.components.slot import slot
+from ui.components.titles import title
 from ui.components.token_view import parity_view, token_view
 from ui.errors import told
 from ui.html import element, empty, join
@@ -49,7 +50,7 @@ class TokensPanel:
                 gr.Button, {"value": "data.see.look"}, min_width=120, elem_id="tokens-look"
             )
         self.tokens = slot("tokens")
-        words.make(gr.Markdown, {"value": "data.see.parity"})
+        title(words, "data.see.parity", level="h4")
         self.parity = slot("parity")
         self.shown = [self.tokens, self.parity]
 

@@ -16,6 +16,7 @@ from ui.components.hub_settings import HubSettingsForm
 from ui.components.import_form import ImportForm
 from ui.components.pulse import Beat, Pulse
 from ui.components.shelf_view import Shelf
+from ui.components.titles import title
 from ui.errors import told
 from ui.html import Safe
 from ui.i18n import Words
@@ -39,7 +40,7 @@ class DownloadTab:
                     services.downloads.settings, words, language, hub=self.finder.hub
                 )
             with gr.Column(scale=2, min_width=360):
-                words.make(gr.Markdown, {"value": "hub.jobs.title"})
+                title(words, "hub.jobs.title")
                 self.jobs = action_slot("downloads")
         with gr.Row():
             with gr.Column(scale=3, min_width=420):
