@@ -11,7 +11,7 @@ import orjson
 from backend.access.gate import NONCE, Application
 from backend.text import ASSETS
 from ui.answers import asked, say
-from ui.preloaded import preloads
+from ui.preloaded import preloads, styles
 
 MANIFEST = b'<link rel="manifest" href="/manifest.json" />'
 BELOW = b'<link rel="manifest" href="./manifest.json" /><link rel="icon" href="./favicon.ico" />'
@@ -23,6 +23,8 @@ CONFIG, CONFIG_ENDS = b"<script>window.gradio_config = ", b";</script>"
 
 DATA, DATA_ENDS = b'<script type="application/json" id="gradio-config">', b"</script>"
 """The same as data, which a browser reads in a tenth of the time of a script."""
+
+HEAD_ENDS = b"</head>"
 
 FOR_PROGRAMS = frozenset(
     {"api_info", "api_info_as_input", "api_info_as_output", "example_inputs", "skip_api"}
@@ -50,8 +52,9 @@ class Inscribed:
         before, found, rest = body.partition(CONFIG)
         config, _, after = rest.partition(CONFIG_ENDS)
         if found:
-            links = preloads(scope["app"].get_blocks())
-            body = before + links + DATA + lean(config) + DATA_ENDS + after
+            page = scope["app"].get_blocks()
+            after = after.replace(HEAD_ENDS, styles(page) + HEAD_ENDS, 1)
+            body = before + preloads(page) + DATA + lean(config) + DATA_ENDS + after
         await say((begun, body.replace(MANIFEST, self._head)), send)
 
 

@@ -154,10 +154,29 @@ MENDS: Sequence[Mend] = (
         b"this.create_node(e,c,!1,this.reactive_formatter))),"
         b"this.component_ids=e.map(e=>e.id),this.initial_tabs={},X(this.root,this.initial_tabs),"
         b"this.postprocess(this.root),",
-        b"whole.children=this.#t.children.map(e=>this.traverse(e,e=>"
-        b"this.create_node(e,c,!1,this.reactive_formatter))),"
+        b"this.making=!0,whole.children=this.#t.children.map(e=>this.traverse(e,e=>"
+        b"this.create_node(e,c,!1,this.reactive_formatter))),this.making=!1,"
         b"this.component_ids=e.map(e=>e.id),this.initial_tabs={},X(whole,this.initial_tabs),"
         b"this.postprocess(whole),",
+    ),
+    # AppTree: fetched the scripts of all components before it knew which of them are in closed tabs.
+    Mend(
+        "core-",
+        b"s=a.shared_props.visible===!1?null:G(i.type,",
+        b"s=a.shared_props.visible===!1||this.making?null:G(i.type,",
+    ),
+    Mend(
+        "core-",
+        b"this.root=this.traverse(e,[e=>je(e,this.#r.api_url),e=>Me(",
+        b"this.root=this.traverse(e,[e=>Me(",
+    ),
+    Mend(
+        "core-",
+        b"e=>Ne(e,this.components_to_register,this.#d)])}",
+        b"e=>Ne(e,this.components_to_register,this.#d),"
+        b"e=>{if(e.props.shared_props.visible&&!e.component){"
+        b"let t=G(e.type,e.component_class_id,this.#r.api_url||``);"
+        b"e.component=t.component,e.runtime=t.runtime}return e}])}",
     ),
     # AppTree: rendered what a tab holds when it was opened for the first time.
     Mend(

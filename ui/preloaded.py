@@ -1,5 +1,6 @@
-"""Which of Gradio's scripts and styles a page needs, said in the page itself, so that a browser
-asks for all of them at once.
+"""Which of Gradio's scripts a page needs, said in the page itself, so that a browser asks for all of
+them at once; and its styles, which are in the page, since each of thirty files costs more to ask for
+than to have.
 
 Gradio's script finds them one after the other, in five rounds of questions and answers. What it
 would look up is read from its scripts. Where another version of Gradio writes that down otherwise,
@@ -23,15 +24,36 @@ _TABLE = re.compile(r"m\.f=\[(.*?)\]")
 _IMPORT = (
     r"import\(`\./{name}\.js`\)(?:\.then\([^()]*\))?\)?[^`]{{0,60}}?__vite__mapDeps\(\[([\d,]+)\]\)"
 )
+_ELSEWHERE = re.compile(r"url\((?!['\"]?data:)|@import|@charset|</")
+"""In styles that can't stand in the page: addresses that begin at their own file."""
 _SHELL = r"(?:Index|Blocks)-[\w-]+"
 
 
 def preloads(page: gr.Blocks) -> bytes:
     """Links for the head of the page, in the order in which they are needed."""
-    links = [_link(name) for name in dict.fromkeys(needed(soon_shown(page)))]
+    links = [
+        f'<link rel="modulepreload" href="./assets/{name}">'
+        for name in dict.fromkeys(needed(soon_shown(page)))
+        if name.endswith(".js")
+    ]
     # Its name is made of what is in it. Gradio looks whether it has the address with the host.
     links.append(f'<link rel="preload" as="style" href="./theme.css?v={page.theme_hash}">')
     return "".join(links).encode()
+
+
+def styles(page: gr.Blocks) -> bytes:
+    """What ends the head of the page: the styles of its components, and a link to each file of them
+    that is off, by which Gradio's script knows that it is there."""
+    names = [name for name in dict.fromkeys(needed(soon_shown(page))) if name.endswith(".css")]
+    linked = (FRONTEND / "index.html").read_text("utf-8")
+    taken = {name: (FRONTEND / "assets" / name).read_text("utf-8") for name in names}
+    kept = {
+        name: rules
+        for name, rules in taken.items()
+        if name not in linked and not _ELSEWHERE.search(rules)
+    }
+    off = [f'<link rel="stylesheet" href="./assets/{name}" disabled>' for name in kept]
+    return "".join(["<style>", *kept.values(), "</style>", *off]).encode()
 
 
 def soon_shown(page: gr.Blocks) -> set[str]:
@@ -89,7 +111,3 @@ def _imported(script: str, pattern: str) -> Iterator[str]:
         numbers = [int(number) for number in found[1].split(",")]
         yield from (names[number] for number in numbers if number < len(names))
 
-
-def _link(name: str) -> str:
-    kind = 'rel="modulepreload"' if name.endswith(".js") else 'rel="preload" as="style" crossorigin'
-    return f'<link {kind} href="./assets/{name}">'
