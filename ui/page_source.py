@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import zlib
 from collections.abc import Sequence
 from typing import Any
@@ -25,6 +26,11 @@ DATA, DATA_ENDS = b'<script type="application/json" id="gradio-config">', b"</sc
 """The same as data, which a browser reads in a tenth of the time of a script."""
 
 HEAD_ENDS = b"</head>"
+
+FOR_FRAMES = re.compile(
+    rb"<script>(?:(?!</script>).)*iframeResizer(?:(?!</script>).)*</script>", re.S
+)
+"""Fetches a script for a page in another page's frame, where no browser shows this one."""
 
 FOR_PROGRAMS = frozenset(
     {"api_info", "api_info_as_input", "api_info_as_output", "example_inputs", "skip_api"}
@@ -53,6 +59,7 @@ class Inscribed:
         config, _, after = rest.partition(CONFIG_ENDS)
         if found:
             page = scope["app"].get_blocks()
+            after = FOR_FRAMES.sub(b"", after, 1)
             after = after.replace(HEAD_ENDS, styles(page) + HEAD_ENDS, 1)
             body = before + preloads(page) + DATA + lean(config) + DATA_ENDS + after
         await say((begun, body.replace(MANIFEST, self._head)), send)

@@ -159,7 +159,7 @@ MENDS: Sequence[Mend] = (
         b"this.component_ids=e.map(e=>e.id),this.initial_tabs={},X(whole,this.initial_tabs),"
         b"this.postprocess(whole),",
     ),
-    # AppTree: fetched the scripts of all components before it knew which of them are in closed tabs.
+    # AppTree: fetched all components' scripts before it knew which of them are in closed tabs.
     Mend(
         "core-",
         b"s=a.shared_props.visible===!1?null:G(i.type,",

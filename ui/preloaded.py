@@ -1,6 +1,6 @@
-"""Which of Gradio's scripts a page needs, said in the page itself, so that a browser asks for all of
-them at once; and its styles, which are in the page, since each of thirty files costs more to ask for
-than to have.
+"""Which of Gradio's scripts a page needs, said in the page itself, so that a browser asks for all
+of them at once; and its styles, which are in the page, since each of thirty files costs more to ask
+for than to have.
 
 Gradio's script finds them one after the other, in five rounds of questions and answers. What it
 would look up is read from its scripts. Where another version of Gradio writes that down otherwise,
@@ -110,4 +110,3 @@ def _imported(script: str, pattern: str) -> Iterator[str]:
     for found in re.finditer(pattern, text):
         numbers = [int(number) for number in found[1].split(",")]
         yield from (names[number] for number in numbers if number < len(names))
-

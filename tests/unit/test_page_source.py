@@ -15,7 +15,9 @@ from hypothesis import strategies as st
 from backend.access.gate import NONCE
 from ui.page_source import MOST_PACKED, Inscribed, Signed, deflated, gzipped, lean
 
-PAGE = b"<html><script>window.gradio_config = %s;</script><script>more()</script></html>"
+PAGE = b"""<html><head><script>window.gradio_config = %s;</script><script>more()</script>
+<script>(() => { const script = {}; script.src = "iframeResizer.js"; })();</script>
+<script>last()</script></head></html>"""
 
 
 class Page:
@@ -98,8 +100,9 @@ def test_the_configuration_comes_as_data_without_what_only_programs_ask_for() ->
             one.pop(name, None)
         one.pop("skip_api", None)
     assert sent == made
-    assert body.endswith(b"</script><script>more()</script></html>")
-    assert body.index(b"modulepreload") < start
+    assert b"iframeResizer" not in body, "no page shows this one in a frame"
+    assert body.index(b"modulepreload") < start < body.index(b"more()") < body.index(b"last()")
+    assert body.index(b"last()") < body.index(b"<style>") < body.index(b"</head>")
 
 
 def test_a_page_that_is_built_otherwise_stays_as_it_is() -> None:

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import re
+from pathlib import Path
 
 import gradio as gr
 import pytest
 
 from ui import preloaded
-from ui.preloaded import FRONTEND, needed, preloads, soon_shown
+from ui.preloaded import FRONTEND, needed, preloads, soon_shown, styles
 
 
 def test_a_page_names_its_shell_and_the_scripts_of_its_components() -> None:
@@ -32,6 +33,44 @@ def test_only_what_is_shown_is_named_and_each_once() -> None:
     assert len(links) == len(set(links))
     code = set(needed({"code"})) - set(needed({"textbox"}))
     assert not code & {link.removeprefix("assets/") for link in links}
+
+
+def test_the_styles_of_its_components_are_in_the_page() -> None:
+    """And Gradio's script, which looks for a link to each file, asks for none."""
+    with gr.Blocks() as page:
+        gr.Textbox()
+    said = styles(page).decode()
+    rules, off = said.removeprefix("<style>").split("</style>")
+    linked = re.findall(r'<link rel="stylesheet" href="\./assets/([^"]+)" disabled>', off)
+    files = [name for name in dict.fromkeys(needed({"textbox"})) if name.endswith(".css")]
+    entry = [name for name in files if name not in linked]
+    assert [name.split("-")[0] for name in entry] == ["index"], "Gradio's page has that one itself"
+    assert rules == "".join((FRONTEND / "assets" / name).read_text("utf-8") for name in linked)
+
+
+def test_styles_that_name_files_beside_them_stay_in_theirs(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    assets = tmp_path / "assets"
+    assets.mkdir()
+    (tmp_path / "index.html").write_text("<html></html>", "utf-8")
+    kinds = {
+        "plain": "a { color: red }",
+        "data": 'a { background: url("data:image/png;base64,AA") url(data:a) }',
+        "beside": "a { background: url(./picture.png) }",
+        "quoted": "a { background: url('picture.png') }",
+        "imported": "@import 'other.css';",
+        "closing": "a::after { content: '</style>' }",
+    }
+    for name, rules in kinds.items():
+        (assets / f"{name}.css").write_text(rules, "utf-8")
+    monkeypatch.setattr(preloaded, "FRONTEND", tmp_path)
+    monkeypatch.setattr(preloaded, "needed", lambda _types: [f"{name}.css" for name in kinds])
+    with gr.Blocks() as page:
+        gr.Textbox()
+    said = styles(page).decode()
+    assert said.startswith(f"<style>{kinds['plain']}{kinds['data']}</style>")
+    assert re.findall(r"assets/(\w+)\.css", said) == ["plain", "data"]
 
 
 def test_what_only_one_closed_tab_has_is_not_named() -> None:
