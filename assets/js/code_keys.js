@@ -3,8 +3,6 @@
 //
 // Runs as the body of Gradio's js_on_load, behind a line `const settings = {…}` that names the blocks.
 
-const blocks = settings.blocks.map((id) => document.getElementById(id)).filter(Boolean);
-
 function mend(block) {
   const button = block.querySelector("a.download-link > button");
   if (button && button.tabIndex === 0) {
@@ -21,8 +19,18 @@ function mend(block) {
   if (label) label.id = `${block.id}-name`;
 }
 
-// The editor is fetched and built after this.
-for (const block of blocks) {
-  mend(block);
-  new MutationObserver(() => mend(block)).observe(block, { childList: true, subtree: true });
+// The blocks are fetched after this, and the editor in each is built later still.
+const missing = new Set(settings.blocks);
+function look() {
+  for (const id of missing) {
+    const block = document.getElementById(id);
+    if (!block) continue;
+    missing.delete(id);
+    mend(block);
+    new MutationObserver(() => mend(block)).observe(block, { childList: true, subtree: true });
+  }
+  if (!missing.size) waiting.disconnect();
 }
+const waiting = new MutationObserver(look);
+waiting.observe(element.closest("[role=tabpanel]") ?? document.body, { childList: true, subtree: true });
+look();

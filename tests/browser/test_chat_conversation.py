@@ -99,6 +99,8 @@ def adds(me: Person, models: Scripted, name: str) -> None:
     me.chooses("chat-remote-model", name)
     me.presses("chat-add-remote")
     expect(me.sees("chat-servers")).to_contain_text(f"{name} — {models.url} · with a key")
+    # It may have been there before; the box is emptied by the answer.
+    expect(me.page.locator("#chat-address input, #chat-address textarea")).to_have_value("")
 
 
 def columns(me: Person) -> Locator:
