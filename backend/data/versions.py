@@ -15,6 +15,7 @@ from backend.data.meaning.records import Target, lesson_from
 from backend.data.registry import PreparedDataset, delete_prepared, find_prepared
 from backend.errors import DataError
 from backend.training.runs import list_runs
+from backend.training.start_lock import one_at_a_time
 from backend.workspace import Workspace
 
 EXAMPLES = 5
@@ -92,11 +93,13 @@ def delete_version(workspace: Workspace, name: str) -> None:
 
     Raises:
         DataError: there is none of that name, or a run is training on it.
+        RunError: runs are being started for so long that nothing can be told.
     """
-    active, _ = users_of_prepared(workspace, name)
-    if active:
-        raise DataError("data.errors.prepared_in_use", name=name, run=active[0])
-    delete_prepared(workspace, name)
+    with one_at_a_time(workspace):
+        active, _ = users_of_prepared(workspace, name)
+        if active:
+            raise DataError("data.errors.prepared_in_use", name=name, run=active[0])
+        delete_prepared(workspace, name)
 
 
 def _rows(prepared: PreparedDataset) -> Counter[bytes]:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import threading
+import time
 from collections import Counter
 from datetime import UTC, datetime
 
@@ -19,6 +21,7 @@ from backend.errors import DataError
 from backend.files import write_json
 from backend.text import LANGUAGES
 from backend.training import layout
+from backend.training.start_lock import one_at_a_time
 from backend.workspace import Workspace
 from tests.fakes.prepared_datasets import COLUMNS, Record, put_prepared, record
 from ui.components.prepared_shelf import _change
@@ -215,6 +218,24 @@ def test_not_while_a_run_trains_on_it(workspace: Workspace) -> None:
         delete_version(workspace, "x")
     assert "now" in caught.value.sentence("zh")
     assert [one.name for one in list_prepared(workspace)] == ["x"]
+
+
+def test_a_run_that_is_being_started_is_waited_for(workspace: Workspace) -> None:
+    put_prepared(workspace, "x")
+    begun = threading.Event()
+
+    def start() -> None:
+        with one_at_a_time(workspace):
+            begun.set()
+            time.sleep(0.3)
+            make_run(workspace, "now", "x", active=True)
+
+    starting = threading.Thread(target=start)
+    starting.start()
+    begun.wait()
+    with pytest.raises(DataError, match="trained on by the run “now”"):
+        delete_version(workspace, "x")
+    starting.join()
 
 
 def test_after_its_runs_have_ended(workspace: Workspace) -> None:
