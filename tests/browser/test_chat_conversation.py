@@ -117,6 +117,8 @@ def asks(me: Person, question: str, turns: int) -> None:
     for column in range(columns(me).count()):
         expect(questions(me, column)).to_have_count(turns)
     expect(me.page.locator(".mt-live-turn")).to_have_count(0)
+    # The board may show it before the press has been answered, and a second one would be none.
+    expect(me.page.locator("#chat-question textarea")).to_have_value("")
 
 
 def asks_and_is_not_attacked(me: Person) -> None:
@@ -146,6 +148,7 @@ def edits_asks_again_and_takes_back(me: Person) -> None:
     # The latest turn is that of the column which was asked again.
     me.presses("chat-undo")
     expect(questions(me, 1)).to_have_count(0)
+    me.page.wait_for_timeout(500)  # so that it is no double click
     me.presses("chat-undo")
     expect(questions(me, 0)).to_have_count(1)
 

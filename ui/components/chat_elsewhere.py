@@ -24,6 +24,9 @@ from ui.html import Safe, element, join
 from ui.i18n import Words
 from ui.wiring import PRIVATE
 
+TAKEN_AWAY = """() => [1, 2, 3].map(() => ({ __type__: "update", visible: false }))"""
+"""What was offered of another address, three components."""
+
 
 class ChatElsewhere:
     """Two folded forms; what they add is chosen as a column."""
@@ -114,8 +117,15 @@ class ChatElsewhere:
     def _wire(self, language: gr.Radio) -> None:
         columns = self._choice.columns
         offered = [self.model, self.agree, self.add]
-        self.ask.click(told(self._ask), [language, self.address, self.key], offered, **PRIVATE)
-        self.address.input(lambda: [gr.update(visible=False)] * 3, None, offered, **PRIVATE)
+        self.ask.click(
+            told(self._ask),
+            [language, self.address, self.key],
+            offered,
+            trigger_mode="multiple",
+            **PRIVATE,
+        )
+        # By the browser itself: the server's answer could come after that to the question.
+        self.address.input(None, None, offered, js=TAKEN_AWAY, **PRIVATE)
         self.add.click(
             told(self._add),
             [language, self.address, self.key, self.keep, self.model, self.agree, columns],
