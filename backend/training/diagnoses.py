@@ -1,7 +1,8 @@
 """Findings of the runs that are watched, made anew when there is something new to look at.
 
-A page asks every second; the diagnosis of a long curve takes a tenth of one. So each costs its
-processor 0.3 % at most: after one that took t seconds the next comes after 300 t.
+A page asks every second; the diagnosis of a long curve takes a tenth of one. So after one that took
+t seconds the next comes after 1,000 t, which costs 0.1 % of a processor, and of the longest curves
+after twenty seconds.
 """
 
 from __future__ import annotations
@@ -18,7 +19,8 @@ from backend.training.health import Finding, diagnose
 if TYPE_CHECKING:
     from backend.training.series import Series
 
-SHARE = 1 / 300
+SHARE = 1 / 1000
+LONGEST_SECONDS = 20.0
 _KEPT = 16
 
 
@@ -47,7 +49,8 @@ class Diagnoses:
             if made is None or (made.looked_at != looked_at and (over or now >= made.due)):
                 findings = diagnose(series)
                 ended = self._clock()
-                made = _Made(looked_at, findings, ended + (ended - now) / SHARE)
+                due = ended + min((ended - now) / SHARE, LONGEST_SECONDS)
+                made = _Made(looked_at, findings, due)
                 self._made[run_id] = made
             self._made.move_to_end(run_id)
             while len(self._made) > _KEPT:

@@ -12,7 +12,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from backend.training.diagnoses import Diagnoses
+from backend.training.diagnoses import LONGEST_SECONDS, Diagnoses
 from backend.training.health import FEWEST, Finding, diagnose
 from backend.training.series import Series
 from tests.conftest import ROOT
@@ -273,9 +273,16 @@ def test_findings_are_made_anew_only_for_new_points_and_not_all_the_time() -> No
     assert diagnoses.of("other", longer) != first
     again = diagnoses.of("run", longer)
     assert again is not first
-    clock.now += 300 * clock.cost - 1
+    clock.now += LONGEST_SECONDS - 1  # a quick one would be due after 1,000 times its cost
     assert diagnoses.of("run", short) is again
     clock.now += 1
+    clock.cost = 0.002
+    assert diagnoses.of("run", short) == first
+    clock.now += 1.9
+    assert diagnoses.of("run", longer) == first
+    clock.now += 0.1
+    assert diagnoses.of("run", longer) == again
+    clock.now += 2
     assert diagnoses.of("run", short) == first
     # Of a run that is over nothing comes that would have it looked at again.
     last = diagnoses.of("run", longer, over=True)
