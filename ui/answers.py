@@ -2,12 +2,19 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 from backend.access.gate import Application
 
 Answer = tuple[dict[str, Any], bytes]
 """The message that begins it, with status and headers, and its body."""
+
+
+def header(scope: Mapping[str, Any], name: bytes) -> bytes:
+    """The first value of a header of what is asked for; b"" where there is none."""
+    found: bytes = next((value for one, value in scope["headers"] if one.lower() == name), b"")
+    return found
 
 
 async def asked(app: Application, scope: dict[str, Any], receive: Any) -> Answer:

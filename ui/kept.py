@@ -11,7 +11,7 @@ from collections.abc import Callable, Hashable, Mapping
 from typing import Any
 
 from backend.access.gate import Application
-from ui.answers import Answer, asked, say
+from ui.answers import Answer, asked, header, say
 
 Scope = Mapping[str, Any]
 
@@ -62,19 +62,14 @@ def of_page(scope: Scope) -> Hashable | None:
     it would say too, is not used."""
     if scope["path"] != "/" or scope["method"] != "GET" or scope["query_string"]:
         return None
-    return scope["scheme"], scope.get("root_path", ""), _header(scope, b"host")
+    return scope["scheme"], scope.get("root_path", ""), header(scope, b"host")
 
 
 def of_script(scope: Scope) -> Hashable | None:
     """Gradio's scripts and styles, whose names say their content."""
     if not scope["path"].startswith("/assets/") or scope["method"] != "GET":
         return None
-    return scope["path"], _header(scope, b"accept-encoding")
-
-
-def _header(scope: Scope, name: bytes) -> bytes:
-    found: bytes = next((value for one, value in scope["headers"] if one.lower() == name), b"")
-    return found
+    return scope["path"], header(scope, b"accept-encoding")
 
 
 def _for_everybody(begun: Mapping[str, Any]) -> bool:

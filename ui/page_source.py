@@ -11,7 +11,7 @@ import orjson
 
 from backend.access.gate import NONCE, Application
 from backend.text import ASSETS
-from ui.answers import asked, say
+from ui.answers import asked, header, say
 from ui.preloaded import preloads, styles
 
 MANIFEST = b'<link rel="manifest" href="/manifest.json" />'
@@ -94,7 +94,7 @@ class Signed:
         signature = f'<script nonce="{nonce}"'.encode()
         signed = body.replace(b"<script", signature)
         begun["headers"] = [*begun["headers"], (b"vary", b"Accept-Encoding")]
-        if _takes_gzip(scope):
+        if b"gzip" in header(scope, b"accept-encoding"):
             begun["headers"] += [(b"content-encoding", b"gzip")]
             signed = gzipped(self._pieces(body), signature, signed)
         await say((begun, signed), send)
@@ -109,10 +109,10 @@ class Signed:
 def gzipped(pieces: Sequence[bytes], between: bytes, whole: bytes) -> bytes:
     """RFC 1952's form of ``whole``, which is pieces that were packed before and what is between
     them: packing all of it anew would take the server longer than the rest of a visit."""
-    header = b"\x1f\x8b\x08\x00\x00\x00\x00\x00\x00\xff"
+    start = b"\x1f\x8b\x08\x00\x00\x00\x00\x00\x00\xff"
     end = zlib.compressobj(wbits=-zlib.MAX_WBITS).flush()
     sums = zlib.crc32(whole).to_bytes(4, "little") + len(whole).to_bytes(4, "little")
-    return header + deflated(between).join(pieces) + end + sums
+    return start + deflated(between).join(pieces) + end + sums
 
 
 def deflated(piece: bytes) -> bytes:
@@ -120,8 +120,3 @@ def deflated(piece: bytes) -> bytes:
     nothing outside itself."""
     packer = zlib.compressobj(level=9, wbits=-zlib.MAX_WBITS)
     return packer.compress(piece) + packer.flush(zlib.Z_FULL_FLUSH)
-
-
-def _takes_gzip(scope: dict[str, Any]) -> bool:
-    said = b",".join(value for name, value in scope["headers"] if name == b"accept-encoding")
-    return b"gzip" in said

@@ -31,11 +31,7 @@ _SHELL = r"(?:Index|Blocks)-[\w-]+"
 
 def preloads(page: gr.Blocks) -> bytes:
     """Links for the head of the page, in the order in which they are needed."""
-    links = [
-        f'<link rel="modulepreload" href="./assets/{name}">'
-        for name in dict.fromkeys(needed(soon_shown(page)))
-        if name.endswith(".js")
-    ]
+    links = [f'<link rel="modulepreload" href="./assets/{name}">' for name in _files(page, ".js")]
     # Its name is made of what is in it. Gradio looks whether it has the address with the host.
     links.append(f'<link rel="preload" as="style" href="./theme.css?v={page.theme_hash}">')
     return "".join(links).encode()
@@ -44,9 +40,8 @@ def preloads(page: gr.Blocks) -> bytes:
 def styles(page: gr.Blocks) -> bytes:
     """What ends the head of the page: the styles of its components, and a link to each file of them
     that is off, by which Gradio's script knows that it is there."""
-    names = [name for name in dict.fromkeys(needed(soon_shown(page))) if name.endswith(".css")]
     linked = (FRONTEND / "index.html").read_text("utf-8")
-    taken = {name: (FRONTEND / "assets" / name).read_text("utf-8") for name in names}
+    taken = {name: (FRONTEND / "assets" / name).read_text("utf-8") for name in _files(page, ".css")}
     kept = {
         name: rules
         for name, rules in taken.items()
@@ -54,6 +49,10 @@ def styles(page: gr.Blocks) -> bytes:
     }
     off = [f'<link rel="stylesheet" href="./assets/{name}" disabled>' for name in kept]
     return "".join(["<style>", *kept.values(), "</style>", *off]).encode()
+
+
+def _files(page: gr.Blocks, ending: str) -> list[str]:
+    return [name for name in dict.fromkeys(needed(soon_shown(page))) if name.endswith(ending)]
 
 
 def soon_shown(page: gr.Blocks) -> set[str]:

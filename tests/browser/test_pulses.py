@@ -13,13 +13,12 @@ from backend.files import write_json
 from backend.text import text
 from backend.training import layout
 from backend.workspace import Workspace
+from tests.browser.bad_line import JOIN
 from tests.browser.conftest import Open
 from tests.browser.person import PATIENCE, Person
 from tests.fakes.server import serving
 
 pytestmark = pytest.mark.browser
-
-JOIN = "**/queue/join*"
 
 # As a browser does when another tab of it comes to the front.
 HIDE = """hidden => {

@@ -21,7 +21,7 @@ PAGE = b"""<html><head><script>window.gradio_config = %s;</script><script>more()
 
 
 class Page:
-    """Answers with its HTML, and notes nothing."""
+    """Answers with its HTML."""
 
     def __init__(self, body: bytes) -> None:
         self.body = body
