@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 import time
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from urllib.parse import urlsplit
 
@@ -27,11 +28,17 @@ LOOPBACK = {"127.0.0.1", "localhost", "[::1]", "::1"}
 def browser() -> Iterator[Browser]:
     """The system's Chromium, headless. Not for longer than a file: Playwright's event loop runs
     with it, and other tests may follow in the same process."""
+    with launched() as chromium:
+        yield chromium
+
+
+@contextmanager
+def launched(*flags: str) -> Iterator[Browser]:
     path = find_chromium()
     if path is None:
         pytest.fail("no Chromium found: `make test` installs one, or name one in MEDTUNE_CHROMIUM")
     with sync_playwright() as playwright:
-        chromium = playwright.chromium.launch(executable_path=path, args=list(FLAGS))
+        chromium = playwright.chromium.launch(executable_path=path, args=[*FLAGS, *flags])
         yield chromium
         chromium.close()
 

@@ -5,12 +5,13 @@ from __future__ import annotations
 import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass
 
 import pytest
 from playwright.sync_api import Browser, BrowserContext, Page, expect
 
 from tests.browser.axe import findings
-from tests.browser.conftest import VIEWPORT, Opened
+from tests.browser.conftest import VIEWPORT, Opened, launched
 from tests.browser.person import PATIENCE, Person
 from tests.fakes.accounts import write_users
 from tests.fakes.proxy import PREFIX, free_port, proxied
@@ -24,25 +25,46 @@ pytestmark = [
 NAME, PASSWORD = "李雷", "correct horse battery"
 
 
+@dataclass(frozen=True)
+class Proxy:
+    address: str
+    trusted: str
+    """The hash of its public key."""
+
+
 @pytest.fixture(scope="module")
-def address(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+def proxy(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Proxy]:
     folder = tmp_path_factory.mktemp("proxied")
     users = write_users(folder / "users", **{NAME: PASSWORD})
     port, upstream = free_port(), free_port()
     public = f"https://127.0.0.1:{port}{PREFIX}"
     options = ["app.py", "--no-browser", "--port", upstream, "--workspace", folder / "workspace"]
     options += ["--auth", users, "--public-url", public, "--trust-proxy", "127.0.0.1"]
-    with serving(options), proxied(folder, port=port, upstream=upstream):
-        yield public
+    with serving(options), proxied(folder, port=port, upstream=upstream) as trusted:
+        yield Proxy(public, trusted)
+
+
+@pytest.fixture(scope="module")
+def address(proxy: Proxy) -> str:
+    return proxy.address
+
+
+@pytest.fixture(scope="module")
+def browser(proxy: Proxy) -> Iterator[Browser]:
+    """One that trusts the proxy's certificate, as a person's does. Where errors of certificates are
+    ignored instead, Chromium begins a request again at each new connection of the page, and gives
+    it up after 32."""
+    with launched(f"--ignore-certificate-errors-spki-list={proxy.trusted}") as chromium:
+        yield chromium
 
 
 @contextmanager
 def opened(
     browser: Browser, address: str, *, locale: str = "en-US", scheme: str = "light"
 ) -> Iterator[Opened]:
-    """A page that watches itself, in a browser that takes the test's certificate."""
+    """A page that watches itself."""
     context: BrowserContext = browser.new_context(
-        viewport=VIEWPORT, locale=locale, color_scheme=scheme, ignore_https_errors=True
+        viewport=VIEWPORT, locale=locale, color_scheme=scheme
     )
     one = Opened(context.new_page())
     one.watch()

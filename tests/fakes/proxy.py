@@ -3,6 +3,8 @@ else one of the standard library that does the same."""
 
 from __future__ import annotations
 
+import base64
+import hashlib
 import http.client
 import os
 import re
@@ -34,8 +36,11 @@ def free_port() -> int:
 
 
 @contextmanager
-def proxied(folder: Path, *, port: int, upstream: int) -> Iterator[None]:
-    """Show what listens on ``upstream`` at https://127.0.0.1:``port``/medtune until the end."""
+def proxied(folder: Path, *, port: int, upstream: int) -> Iterator[str]:
+    """Show what listens on ``upstream`` at https://127.0.0.1:``port``/medtune until the end.
+
+    Gives the hash of its public key, for a browser that shall trust it.
+    """
     certificate, key = folder / "certificate.pem", folder / "key.pem"
     subprocess.run(
         ["openssl", "req", "-x509", "-newkey", "rsa:2048", "-nodes", "-days", "2", "-subj"]
@@ -44,13 +49,19 @@ def proxied(folder: Path, *, port: int, upstream: int) -> Iterator[None]:
         check=True,
         capture_output=True,
     )
+    public = subprocess.run(
+        ["openssl", "pkey", "-in", str(key), "-pubout", "-outform", "der"],
+        check=True,
+        capture_output=True,
+    ).stdout
+    trusted = base64.b64encode(hashlib.sha256(public).digest()).decode()
     nginx = find_nginx()
     if nginx is not None:
         with _nginx(nginx, folder, certificate, key, port, upstream):
-            yield
+            yield trusted
     else:
         with _own(certificate, key, port, upstream):
-            yield
+            yield trusted
 
 
 def documented() -> str:
