@@ -16,7 +16,8 @@ from playwright._impl._driver import compute_driver_executable
 from starlette.staticfiles import StaticFiles
 
 from backend.text import ASSETS
-from ui.patched import HELPERS, MENDS, Mend, Patched
+from ui.mends import HELPERS, MENDS, Mend
+from ui.patched import Patched
 
 FRONTEND = Path(gradio.__file__).parent / "templates" / "frontend" / "assets"
 

@@ -1,4 +1,4 @@
-// The stream of answers of Gradio's client (ui/patched.py): in their order, and never closed for good while one
+// The stream of answers of Gradio's client (ui/mends.py): in their order, and never closed for good while one
 // is to come.
 //
 // An answer can overtake the reply that says which event it is of. Gradio lays it aside then, and hands it on when

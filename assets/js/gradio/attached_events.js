@@ -1,4 +1,4 @@
-// Which events hang on each component, of a list of events that never changes (ui/patched.py).
+// Which events hang on each component, of a list of events that never changes (ui/mends.py).
 const eventsByList = new WeakMap();
 function attachedEvents(list, id) {
   if (!eventsByList.has(list)) eventsByList.set(list, allAttachedEvents(list));

@@ -1,4 +1,4 @@
-// Gradio's way from an id to its component, in place of the one that it has (ui/patched.py).
+// Gradio's way from an id to its component, in place of the one that it has (ui/mends.py).
 //
 // Its own goes through the whole tree, each time, for every input and target of every event: with five
 // hundred components that took most of the time of each key in the form. This one remembers the way down to

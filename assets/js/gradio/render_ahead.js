@@ -1,4 +1,4 @@
-// Renders what hidden tabs hold while nobody waits for anything (ui/patched.py).
+// Renders what hidden tabs hold while nobody waits for anything (ui/mends.py).
 //
 // Gradio renders it when a tab is opened for the first time, all of it at once. Here a few components are
 // rendered whenever the browser has nothing to do, so that the first time is as quick as any other.
