@@ -23,6 +23,7 @@ from ui.outside.offering import offered
 from ui.page_source import Inscribed, Signed
 from ui.patched import Patched
 from ui.pulse_line import PulseLine
+from ui.sessions import Sessions, remember_signatures
 from ui.theme import stylesheets, theme
 
 QUEUE_SECONDS = 0.05
@@ -48,6 +49,7 @@ def launch(
     # Otherwise uvicorn believes every program of this machine about who asks.
     os.environ["FORWARDED_ALLOW_IPS"] = ""
     server = GatedApp()
+    remember_signatures(page)
     door = Door(accounts, site, login_page, port=port) if accounts is not None else None
     beside = _agents_line(page) if tools else _nobody
     server.surround = lambda inner: Gate(
@@ -103,6 +105,7 @@ class GatedApp(App):
 
     def __init__(self) -> None:
         super().__init__(default_response_class=ORJSONResponse)
+        self.state_holder = Sessions()
         # Within Gradio's own, and the one that is added last around the one before.
         self.add_middleware(Patched)
         self.add_middleware(Inscribed)
