@@ -31,11 +31,13 @@ def _of(*names: str) -> bytes:
 HELPERS = {
     "core-": _of("attached_events", "find_component", "render_ahead"),
     "index-": _of("answers_in_order"),
+    "HTML-": _of("plain_templates"),
 }
 """Functions of ours that mended ones call, at the end of their script."""
 
 DROPDOWN = "Index-DAYzeNnX"
 """There are many scripts of the name ``Index``."""
+HTML = "HTML-"
 
 _FIRST_VISIT = (
     b"async render_previously_invisible_children(e){let t=Z(this.root,e);if(!t)return;let n=[];"
@@ -203,5 +205,20 @@ MENDS: Sequence[Mend] = (
         b"update_loading_status(e){"
         b"if(this.loading_stati.show_progress[e.fn_index]===`hidden`)return;"
         b"this.loading_stati.update(e),",
+    ),
+    # HTML: compiled each template as two languages at each drawing, also what is in neither.
+    Mend(HTML, b",ve=s(E(((e,t)=>{", b",ve=()=>s(E(((e,t)=>{"),
+    Mend(
+        HTML,
+        b"let r=ve.default.compile(e)(t),i=Object.keys(t),",
+        b"let r=e.includes(`{{`)?ve().default.compile(e)(t):e,plain=saidPlainly(r,t);"
+        b"if(plain!==null)return n===`html`?w(Z,null):n===`css`&&w(Q,null),plain;"
+        b"let i=Object.keys(t),",
+    ),
+    # HTML: added a style sheet to the page for each component that has no styles.
+    Mend(
+        HTML,
+        b"function Ce(){typeof document>`u`||(W||(",
+        b"function Ce(){typeof document>`u`||!W&&!re()||(W||(",
     ),
 )

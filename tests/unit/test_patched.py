@@ -181,6 +181,22 @@ def test_hidden_tabs_are_rendered_as_a_first_visit_would_render_them() -> None:
     assert said["slices"] > 2, "the browser has time for other things between them"
 
 
+def test_plain_templates_say_what_gradio_would_make_of_them() -> None:
+    tried = r"""
+      const values = { value: "<b>\`${1}\\</b>", label: "x" };
+      const gradios = (text, values) =>
+        Function(...Object.keys(values), `return \`${text}\`;`)(...Object.values(values));
+      const plain = ["${value}", "", '<div class="a">$ { b }</div>'];
+      const both = plain.map((text) => [saidPlainly(text, values), gradios(text, values)]);
+      both.push([saidPlainly("${value}", { value: null }), gradios("${value}", { value: null })]);
+      const others = ["<b>${value}</b>", "a\\tb", "`", "${label}"];
+      console.log(JSON.stringify([both, others.map((text) => saidPlainly(text, values))]));
+    """
+    both, others = ran(helper("plain_templates.js") + tried)
+    assert [ours for ours, _ in both] == [gradios for _, gradios in both]
+    assert others == [None] * 4
+
+
 def test_answers_wait_for_the_event_that_came_before_theirs() -> None:
     tried = """
       const client = { opened: 0, open_stream() { this.opened += 1; } };
