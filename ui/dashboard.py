@@ -18,6 +18,7 @@ from ui.components.chat_settings import settings_of
 from ui.components.chat_stay import LOOK_SECONDS, MOST_PAGES, stay
 from ui.components.choices import take_choices_as_sent
 from ui.components.first_run import RIDER, FirstRun
+from ui.components.kept_here import kept_here
 from ui.components.slot import slot
 from ui.components.titles import title
 from ui.components.ways import build_ways, way_to
@@ -105,8 +106,7 @@ def _tell_one_of_progress(page: gr.Blocks, one: gr.Radio) -> None:
 
 
 def _lay_out_rooms(services: Services, words: Words, language: gr.Radio, room: Room) -> Rooms:
-    # Outside the tabs: Gradio mounts what is in a tab when it is first opened.
-    remembered = gr.BrowserState({}, storage_key="medtune.form", secret="medtune")
+    remembered = kept_here("form", {})
     with gr.Tabs(selected=TABS[0], overflow_behavior="wrap", elem_id="tabs") as frame:
         doors = {name: _door(words, name) for name in TABS}
         with doors["download"]:

@@ -14,6 +14,7 @@ from backend.training.progress import Progress
 from backend.training.runs import Run, list_runs, read_progress
 from ui.components.actions import action_slot
 from ui.components.gradio_keys import let_keys_pass_lists
+from ui.components.kept_here import kept_here
 from ui.components.pulse import Beat, Pulse
 from ui.components.run_view import state_words
 from ui.components.slot import slot
@@ -44,7 +45,7 @@ class Header:
 
     language: gr.Radio
     spoken: gr.State
-    remembered: gr.BrowserState
+    remembered: gr.HTML
     refresh: Refresh
 
 
@@ -87,8 +88,7 @@ def build_header(
             )
     announcer()
     let_keys_pass_lists()
-    # A fixed secret: what is kept is no secret, and a random one would forget at each restart.
-    remembered = gr.BrowserState("", storage_key="medtune.language", secret="medtune")
+    remembered = kept_here("language", "")
     spoken = gr.State(words.language)
 
     title = gr.HTML(

@@ -58,7 +58,7 @@ class HyperparametersTab:
         words: Words,
         language: gr.Radio,
         *,
-        remembered: gr.BrowserState,
+        remembered: gr.HTML,
     ) -> None:
         self._services = services
         self._initial = first_values()
@@ -153,7 +153,7 @@ class HyperparametersTab:
             **PRIVATE,
         )
 
-    def _wire_memory(self, remembered: gr.BrowserState) -> None:
+    def _wire_memory(self, remembered: gr.HTML) -> None:
         """Keep in the browser what a person did, not what the page set while it was loading."""
         kept = [self.preset, *self.form.inputs]
         script = remember_script(["preset", *self.form.components])
