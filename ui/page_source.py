@@ -12,6 +12,7 @@ import orjson
 from backend.access.gate import NONCE, Application
 from backend.text import ASSETS
 from ui.answers import asked, header, say
+from ui.own_styles import scoped
 from ui.preloaded import preloads, styles
 
 MANIFEST = b'<link rel="manifest" href="/manifest.json" />'
@@ -60,18 +61,20 @@ class Inscribed:
         if found:
             page = scope["app"].get_blocks()
             after = FOR_FRAMES.sub(b"", after, 1)
-            after = after.replace(HEAD_ENDS, styles(page) + HEAD_ENDS, 1)
-            body = before + preloads(page) + DATA + lean(config) + DATA_ENDS + after
+            made = orjson.loads(config)
+            own = f"<style>{scoped(made.pop('css', None) or '')}</style>".encode()
+            after = after.replace(HEAD_ENDS, styles(page) + own + HEAD_ENDS, 1)
+            body = before + DATA + lean(made) + DATA_ENDS + after
+            begun["headers"] = [*begun["headers"], (b"link", preloads(page))]
         await say((begun, body.replace(MANIFEST, self._head)), send)
 
 
-def lean(config: bytes) -> bytes:
+def lean(config: dict[str, Any]) -> bytes:
     """A page's configuration as JSON within HTML, without what only programs ask for."""
-    made = orjson.loads(config)
-    for component in made["components"]:
+    for component in config["components"]:
         for name in FOR_PROGRAMS & component.keys():
             del component[name]
-    return orjson.dumps(made).replace(b"<", b"\\u003c")
+    return orjson.dumps(config).replace(b"<", b"\\u003c")
 
 
 class Signed:

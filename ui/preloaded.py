@@ -1,6 +1,5 @@
-"""Which of Gradio's scripts a page needs, said in the page itself, so that a browser asks for all
-of them at once; and its styles, which are in the page, since each of thirty files costs more to ask
-for than to have.
+"""Which of Gradio's scripts a page needs, said with it, so that a browser asks for all at once; and
+its styles, which are in the page, since each of thirty files costs more to ask for than to have.
 
 Gradio's script finds them one after the other, in five rounds of questions and answers. What it
 would look up is read from its scripts. Where another version of Gradio writes that down otherwise,
@@ -30,11 +29,14 @@ _SHELL = r"(?:Index|Blocks)-[\w-]+"
 
 
 def preloads(page: gr.Blocks) -> bytes:
-    """Links for the head of the page, in the order in which they are needed."""
-    links = [f'<link rel="modulepreload" href="./assets/{name}">' for name in _files(page, ".js")]
+    """What the page's header ``Link`` says (RFC 8288), in the order in which it is needed.
+
+    A browser begins with these before it reads the page, of which the first piece is large.
+    """
+    links = [f"<./assets/{name}>;rel=modulepreload" for name in _files(page, ".js")]
     # Its name is made of what is in it. Gradio looks whether it has the address with the host.
-    links.append(f'<link rel="preload" as="style" href="./theme.css?v={page.theme_hash}">')
-    return "".join(links).encode()
+    links.append(f"<./theme.css?v={page.theme_hash}>;rel=preload;as=style")
+    return ",".join(links).encode()
 
 
 def styles(page: gr.Blocks) -> bytes:

@@ -8,6 +8,7 @@ from backend.services import Services
 from backend.text import LANGUAGES
 from backend.workspace import Workspace
 from ui.dashboard import build_dashboard
+from ui.preloaded import preloads
 
 
 def test_every_event_sends_what_its_callback_takes(workspace: Workspace) -> None:
@@ -43,6 +44,17 @@ def test_every_event_goes_through_the_queue(workspace: Workspace) -> None:
     finally:
         services.close()
     assert [event.name for event in page.fns.values() if event.fn and not event.queue] == []
+
+
+def test_what_the_page_names_fits_into_a_proxys_buffer(workspace: Workspace) -> None:
+    """nginx takes 4 kB of headers where it is told nothing else; the others take 800 bytes."""
+    services = Services.of(workspace)
+    try:
+        page = build_dashboard(services, language="en")
+    finally:
+        services.close()
+    page.theme_hash = 64 * "a"
+    assert 1000 < len(preloads(page)) < 3000
 
 
 def _takes_event_data(callback: object) -> bool:

@@ -13,6 +13,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from backend.access.gate import NONCE
+from ui.own_styles import scoped
 from ui.page_source import MOST_PACKED, Inscribed, Signed, deflated, gzipped, lean
 
 PAGE = b"""<html><head><script>window.gradio_config = %s;</script><script>more()</script>
@@ -88,9 +89,9 @@ def test_the_configuration_comes_as_data_without_what_only_programs_ask_for() ->
         def get_blocks(self) -> gr.Blocks:
             return page
 
-    page.theme_hash = "abc"
+    page.theme_hash, page.css = "abc", "a { color: red }"
     config = json.dumps(page.get_config_file()).replace("<", "\\u003c").encode()
-    _, body = said(Inscribed(Page(PAGE % config)), nonce="n", app=Server())
+    headers, body = said(Inscribed(Page(PAGE % config)), nonce="n", app=Server())
     start = body.index(b'id="gradio-config">') + len(b'id="gradio-config">')
     data = body[start : body.index(b"</script>", start)]
     assert b"<" not in data
@@ -99,9 +100,11 @@ def test_the_configuration_comes_as_data_without_what_only_programs_ask_for() ->
         for name in ("api_info", "api_info_as_input", "api_info_as_output", "example_inputs"):
             one.pop(name, None)
         one.pop("skip_api", None)
+    assert scoped(made.pop("css")).encode() in body
     assert sent == made
     assert b"iframeResizer" not in body, "no page shows this one in a frame"
-    assert body.index(b"modulepreload") < start < body.index(b"more()") < body.index(b"last()")
+    assert headers[b"link"].startswith(b"<./assets/index-")
+    assert start < body.index(b"more()") < body.index(b"last()")
     assert body.index(b"last()") < body.index(b"<style>") < body.index(b"</head>")
 
 
@@ -112,7 +115,7 @@ def test_a_page_that_is_built_otherwise_stays_as_it_is() -> None:
 
 def test_lean_takes_nothing_else() -> None:
     config = {"components": [{"id": 1, "api_info": {}, "props": {"api_info": 2}}], "css": "a<b"}
-    assert json.loads(lean(json.dumps(config).encode())) == {
+    assert json.loads(lean(config)) == {
         "components": [{"id": 1, "props": {"api_info": 2}}],
         "css": "a<b",
     }

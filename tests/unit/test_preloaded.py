@@ -28,7 +28,7 @@ def test_only_what_is_shown_is_named_and_each_once() -> None:
         gr.Textbox()
         gr.Code(visible=False)
     page.theme_hash = "abc"
-    links = re.findall(r'<link [^>]*href="\./([^"]+)"', preloads(page).decode())
+    links = re.findall(r"<\./([^>]+)>;rel=", preloads(page).decode())
     assert links[-1] == "theme.css?v=abc"
     assert len(links) == len(set(links))
     code = set(needed({"code"})) - set(needed({"textbox"}))
