@@ -101,10 +101,22 @@ def nothing_sticks_out(me: Person, tab: str, width: int) -> None:
     assert me.page.evaluate(wide) <= 0, f"{tab} sticks out of a window of {width} pixels"
     if tab == "training":
         sees_a_run(me, width)
+    if tab == "download":
+        for node in ("#models .mt-scroll", "#models tbody button[data-action=delete]"):
+            assert me.page.locator(node).first.evaluate(WITHIN), f"{node} at {width} pixels"
+
+
+WITHIN = """node => node.scrollWidth <= node.clientWidth &&
+  node.getBoundingClientRect().right <= document.documentElement.clientWidth"""
+"""Nothing of it has to be scrolled to, sideways."""
 
 
 def sees_a_run(me: Person, width: int) -> None:
-    """State, progress, curve and log of a run lie within the window's width."""
+    """State, progress, curve and log of a run lie within the window's width, and its health has
+    the edge that says how bad it is."""
+    edge = "node => [getComputedStyle(node).borderLeftWidth, getComputedStyle(node).borderTopWidth]"
+    finding = me.page.locator("#run-verdict .mt-finding").first
+    assert finding.evaluate(edge) == ["3px", "1px"]
     me.page.locator("#run-room-log-button").click()
     for place in ("#activity", "#run-status", "#run-verdict", ".mt-chart-plot", ".mt-log-lines"):
         box = me.page.locator(place).first.bounding_box()
