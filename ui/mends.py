@@ -221,4 +221,13 @@ MENDS: Sequence[Mend] = (
         b"function Ce(){typeof document>`u`||(W||(",
         b"function Ce(){typeof document>`u`||!W&&!re()||(W||(",
     ),
+    # StatusTracker, of which each component has one: watched for how an event gets on before any
+    # had begun, where none is ever shown.
+    Mend(
+        "statustracker-",
+        b"function Y(i,o){a(o,!0);let s=j(o,`eta`,3,null),",
+        b"function Y(i,o){let e=S();_(E(e),n=>{(o.status||o.validation_error)"
+        b"&&n(e=>tracked(e,o))}),c(i,e)}"
+        b"function tracked(i,o){a(o,!0);let s=j(o,`eta`,3,null),",
+    ),
 )
