@@ -33,7 +33,8 @@ def preloads(page: gr.Blocks) -> bytes:
 
     A browser begins with these before it reads the page, of which the first piece is large.
     """
-    links = [f"<./assets/{name}>;rel=modulepreload" for name in _files(page, ".js")]
+    names = _files(soon_shown(page), ".js")
+    links = [f"<./assets/{name}>;rel=modulepreload" for name in names]
     # Its name is made of what is in it. Gradio looks whether it has the address with the host.
     links.append(f"<./theme.css?v={page.theme_hash}>;rel=preload;as=style")
     return ",".join(links).encode()
@@ -41,9 +42,14 @@ def preloads(page: gr.Blocks) -> bytes:
 
 def styles(page: gr.Blocks) -> bytes:
     """What ends the head of the page: the styles of its components, and a link to each file of them
-    that is off, by which Gradio's script knows that it is there."""
+    that is off, by which Gradio's script knows that it is there.
+
+    Of all components, also of closed tabs: where a file of styles gets lost on a bad line, Gradio
+    leaves its component out.
+    """
     linked = (FRONTEND / "index.html").read_text("utf-8")
-    taken = {name: (FRONTEND / "assets" / name).read_text("utf-8") for name in _files(page, ".css")}
+    names = _files(set(_shown(page)), ".css")
+    taken = {name: (FRONTEND / "assets" / name).read_text("utf-8") for name in names}
     kept = {
         name: rules
         for name, rules in taken.items()
@@ -53,8 +59,8 @@ def styles(page: gr.Blocks) -> bytes:
     return "".join(["<style>", *kept.values(), "</style>", *off]).encode()
 
 
-def _files(page: gr.Blocks, ending: str) -> list[str]:
-    return [name for name in dict.fromkeys(needed(soon_shown(page))) if name.endswith(ending)]
+def _files(types: Iterable[str], ending: str) -> list[str]:
+    return [name for name in dict.fromkeys(needed(types)) if name.endswith(ending)]
 
 
 def soon_shown(page: gr.Blocks) -> set[str]:

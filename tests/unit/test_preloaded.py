@@ -37,12 +37,16 @@ def test_only_what_is_shown_is_named_and_each_once() -> None:
 
 def test_the_styles_of_its_components_are_in_the_page() -> None:
     """And Gradio's script, which looks for a link to each file, asks for none."""
-    with gr.Blocks() as page:
-        gr.Textbox()
+    with gr.Blocks() as page, gr.Tabs():
+        with gr.Tab():
+            gr.Textbox()
+        with gr.Tab():
+            gr.Code()
     said = styles(page).decode()
     rules, off = said.removeprefix("<style>").split("</style>")
     linked = re.findall(r'<link rel="stylesheet" href="\./assets/([^"]+)" disabled>', off)
-    files = [name for name in dict.fromkeys(needed({"textbox"})) if name.endswith(".css")]
+    types = {"tabs", "tabitem", "textbox", "code"}
+    files = [name for name in dict.fromkeys(needed(types)) if name.endswith(".css")]
     entry = [name for name in files if name not in linked]
     assert [name.split("-")[0] for name in entry] == ["index"], "Gradio's page has that one itself"
     assert rules == "".join((FRONTEND / "assets" / name).read_text("utf-8") for name in linked)
