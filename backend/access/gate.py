@@ -229,8 +229,11 @@ class _Answer:
 
 
 def _session_has_gone(error: Exception) -> bool:
-    """Whether Gradio ended a stream of events since its page was reloaded in the middle of one: it
-    raises a 404 when the answer is already on its way."""
+    """Whether Gradio ended a stream of events since its page was left in the middle of one: it
+    raises a 404 when the answer is already on its way, and where a page had two streams, it looks
+    for what it has thrown away with the first."""
+    if isinstance(error, KeyError):
+        return isinstance(error.__cause__ or error.__context__, asyncio.CancelledError)
     status = getattr(error.__cause__, "status_code", None)
     return isinstance(error, RuntimeError) and status == 404
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import re
 from pathlib import Path
 from typing import Any
@@ -302,6 +303,23 @@ def test_a_websocket_is_closed(open_gate: Gate, inner: Inner) -> None:
 
     asyncio.run(open_gate({"type": "websocket", "path": "/"}, None, send))  # type: ignore[arg-type]
     assert sent == [{"type": "websocket.close", "code": 1008}] and not inner.scopes
+
+
+def test_a_page_that_left_with_two_streams_open_is_no_fault(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    """The terminal showed a traceback: Gradio threw away twice what waited for that page."""
+
+    async def left(scope: dict[str, Any], receive: Any, send: Any) -> None:
+        await send({"type": "http.response.start", "status": 200, "headers": []})
+        cause = asyncio.CancelledError() if scope["method"] == "GET" else None
+        raise KeyError("page1") from cause
+
+    guarded = Gate(left, site=Site("127.0.0.1"), known=known(tmp_path), door=None)
+    ask(guarded, "GET", "/gradio_api/queue/data?session_hash=page1")
+    assert "Traceback" not in caplog.text
+    ask(guarded, "POST", JOIN, body=join(), content_type="application/json")
+    assert "Traceback" in caplog.text, "any other is one"
 
 
 # With a log-in
