@@ -162,7 +162,9 @@ def test_an_answer_that_comes_late_goes_to_its_own_column_or_nowhere(workspace: 
         ("c", ["Q?", "C!"]),
         ("a", ["Q?", "A!"]),
     ]
-    assert room.conversation().removed == []
+    # It may have ended before its column was gone; then that is kept with what it had said.
+    kept = [(one.model, texts(one)) for one in room.conversation().removed]
+    assert kept in ([], [("b", ["Q?", "B"])])
 
 
 def test_an_answer_that_comes_late_stays_in_its_conversation(workspace: Workspace) -> None:
