@@ -1,14 +1,14 @@
 """MedTune's own styles as Gradio's script would make them, so that it has nothing to make.
 
 It reads them, writes each rule down again and adds a copy that holds below the page's own element,
-which wins against rules of its components; until then the page is without. That took a twentieth of
-a second of a page's start.
+which wins against rules of its components; until then the page is without. That took 24 ms of a
+page's start.
 """
 
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 
 import gradio as gr
 
@@ -51,7 +51,7 @@ def _below(head: str, body: str) -> str:
     return ",".join(f"{dark} {PAGE} {part.strip()}" for part in parts) + f" {{{body}}}"
 
 
-def _rules(css: str) -> Iterable[tuple[str, str]]:
+def _rules(css: str) -> Iterator[tuple[str, str]]:
     """What stands before the braces, and what is in them."""
     start = opened = depth = 0
     for found in re.finditer(r"[{}]", css):

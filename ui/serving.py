@@ -105,7 +105,7 @@ class GatedApp(App):
 
     def __init__(self) -> None:
         super().__init__(default_response_class=ORJSONResponse)
-        self.state_holder = Sessions()
+        self.state_holder = Sessions()  # type: ignore[no-untyped-call]
         # Within Gradio's own, and the one that is added last around the one before.
         self.add_middleware(Patched)
         self.add_middleware(Inscribed)

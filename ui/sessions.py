@@ -31,9 +31,6 @@ def remember_signatures(page: Blocks) -> None:
 class Sessions(StateHolder):
     """Gradio's, by the name that each page has for itself."""
 
-    def __init__(self) -> None:
-        super().__init__()  # type: ignore[no-untyped-call]
-
     def __getitem__(self, session_id: str) -> SessionState:
         if session_id not in self.session_data:
             self.session_data[session_id] = Session(self.blocks)

@@ -1,4 +1,4 @@
-"""What several unit tests of runs share: a workspace that can train, and quick trainers."""
+"""What unit tests share: the page; for runs a workspace that can train, and quick trainers."""
 
 from __future__ import annotations
 
@@ -6,12 +6,25 @@ import sys
 import threading
 from collections.abc import Iterator
 
+import gradio as gr
 import pytest
 
+from backend.services import Services
 from backend.training.supervisor import Supervisor
 from backend.workspace import Workspace
 from tests.fakes.ready_workspace import FAKE_TRAINER, make_ready
 from tests.fakes.trainers import Make, end_trainers, wait_until
+from ui.dashboard import build_dashboard
+
+
+@pytest.fixture
+def page(workspace: Workspace) -> gr.Blocks:
+    """The whole page in English, on an empty workspace; nothing behind it runs."""
+    services = Services.of(workspace)
+    try:
+        return build_dashboard(services, language="en")
+    finally:
+        services.close()
 
 
 @pytest.fixture

@@ -5,15 +5,7 @@ from __future__ import annotations
 import gradio as gr
 import pytest
 
-from backend.services import Services
-from backend.workspace import Workspace
-from ui.dashboard import build_dashboard
 from ui.turns import TICK, take_turns
-
-
-@pytest.fixture
-def page(workspace: Workspace) -> gr.Blocks:
-    return build_dashboard(Services.of(workspace), language="en")
 
 
 def turns(page: gr.Blocks, place: str) -> set[tuple[str | None, int | str | None]]:

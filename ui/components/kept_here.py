@@ -11,7 +11,7 @@ from typing import Any
 
 import gradio as gr
 
-from backend.text import ASSETS
+from ui.components.actions import script
 
 
 def kept_here(name: str, value: Any) -> gr.HTML:
@@ -24,5 +24,5 @@ def kept_here(name: str, value: Any) -> gr.HTML:
         value: Where nothing is kept yet.
     """
     settings = f"const settings = {json.dumps({'key': f'medtune.{name}'})};\n"
-    script = (ASSETS / "js" / "kept_here.js").read_text(encoding="utf-8")
-    return gr.HTML(value=value, html_template="", js_on_load=settings + script, visible="hidden")
+    body = settings + script("kept_here.js")
+    return gr.HTML(value=value, html_template="", js_on_load=body, visible="hidden")
